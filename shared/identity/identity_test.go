@@ -1,0 +1,345 @@
+package identity_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/base64"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/contoso/orders/shared/fault"
+	"github.com/contoso/orders/shared/identity"
+	"github.com/contoso/orders/shared/order"
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
+)
+
+const (
+	issuer   = "https://idp.example"
+	audience = "orders-api"
+)
+
+// provider is an identity provider's key set behind HTTP.
+type provider struct {
+	*httptest.Server
+	keys atomic.Pointer[jwkset.MemoryJWKSet]
+	down atomic.Bool
+}
+
+func newProvider(t *testing.T) *provider {
+	p := &provider{}
+	p.keys.Store(jwkset.NewMemoryStorage())
+	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p.down.Load() {
+			http.Error(w, "away", http.StatusBadGateway)
+			return
+		}
+		body, err := p.keys.Load().JSONPublic(r.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		_, _ = w.Write(body)
+	}))
+	t.Cleanup(p.Close)
+	return p
+}
+
+func (p *provider) addKey(t *testing.T, kid string) *ecdsa.PrivateKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwk, err := jwkset.NewJWKFromKey(key, jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: kid, ALG: jwkset.AlgES256, USE: jwkset.UseSig}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.keys.Load().KeyWrite(t.Context(), jwk); err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func (p *provider) verifier(t *testing.T) *identity.Verifier {
+	t.Helper()
+	v, err := identity.NewVerifier(t.Context(), identity.TokenConfig{Issuer: issuer, Audience: audience, JWKSURL: p.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func goodClaims() jwt.MapClaims {
+	return jwt.MapClaims{
+		"iss": issuer, "aud": audience, "sub": "alice", "scope": "orders.read orders.write",
+		"exp": time.Now().Add(time.Hour).Unix(), "iat": time.Now().Unix(),
+	}
+}
+
+func sign(t *testing.T, method jwt.SigningMethod, kid string, key any, c jwt.MapClaims) string {
+	t.Helper()
+	token := jwt.NewWithClaims(method, c)
+	token.Header["kid"] = kid
+	text, err := token.SignedString(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func TestGoodTokenNamesItsCaller(t *testing.T) {
+	p := newProvider(t)
+	key := p.addKey(t, "k1")
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Authorization", "bearer "+sign(t, jwt.SigningMethodES256, "k1", key, goodClaims()))
+	c, err := p.verifier(t).Caller(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Customer != identity.CustomerOf(issuer, "alice") || len(c.Customer) != 22 {
+		t.Errorf("customer = %q", c.Customer)
+	}
+	if err := c.Require(identity.ScopeWrite); err != nil {
+		t.Error(err)
+	}
+	if err := c.Require("orders.admin"); fault.KindOf(err) != fault.Forbidden {
+		t.Errorf("missing scope: %v, want forbidden", err)
+	}
+}
+
+func TestScopeMayBeAList(t *testing.T) {
+	p := newProvider(t)
+	key := p.addKey(t, "k1")
+	c := goodClaims()
+	delete(c, "scope")
+	c["scp"] = []string{"orders.read"}
+	caller, err := p.verifier(t).Verify(t.Context(), sign(t, jwt.SigningMethodES256, "k1", key, c))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := caller.Require(identity.ScopeRead); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestBadTokenIsRefused(t *testing.T) {
+	p := newProvider(t)
+	key := p.addKey(t, "k1")
+	foreign, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := func(name string, value any) jwt.MapClaims {
+		c := goodClaims()
+		if c[name] = value; value == nil {
+			delete(c, name)
+		}
+		return c
+	}
+	v := p.verifier(t)
+	good := sign(t, jwt.SigningMethodES256, "k1", key, goodClaims())
+	for name, token := range map[string]string{
+		"garbage":         "x.y.z",
+		"unsigned":        sign(t, jwt.SigningMethodNone, "k1", jwt.UnsafeAllowNoneSignatureType, goodClaims()),
+		"MAC":             sign(t, jwt.SigningMethodHS256, "k1", []byte("secret"), goodClaims()),
+		"other key":       sign(t, jwt.SigningMethodES256, "k1", foreign, goodClaims()),
+		"unknown key id":  sign(t, jwt.SigningMethodES256, "k9", key, goodClaims()),
+		"tampered":        strings.Join([]string{strings.Split(good, ".")[0], strings.Split(sign(t, jwt.SigningMethodES256, "k1", key, with("sub", "bob")), ".")[1], strings.Split(good, ".")[2]}, "."),
+		"expired":         sign(t, jwt.SigningMethodES256, "k1", key, with("exp", time.Now().Add(-time.Minute).Unix())),
+		"without expiry":  sign(t, jwt.SigningMethodES256, "k1", key, with("exp", nil)),
+		"not yet valid":   sign(t, jwt.SigningMethodES256, "k1", key, with("nbf", time.Now().Add(time.Hour).Unix())),
+		"foreign issuer":  sign(t, jwt.SigningMethodES256, "k1", key, with("iss", "https://evil.example")),
+		"other audience":  sign(t, jwt.SigningMethodES256, "k1", key, with("aud", "another-api")),
+		"without subject": sign(t, jwt.SigningMethodES256, "k1", key, with("sub", nil)),
+		"blank subject":   sign(t, jwt.SigningMethodES256, "k1", key, with("sub", "  ")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := v.Verify(t.Context(), token); fault.KindOf(err) != fault.Unauthenticated {
+				t.Errorf("error = %v, want unauthenticated", err)
+			}
+		})
+	}
+}
+
+func TestBearerHeaderIsRequired(t *testing.T) {
+	for _, header := range []string{"", "Bearer", "Bearer ", "Basic YWxpY2U6eA==", "Bearer " + strings.Repeat("a", 17<<10)} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Authorization", header)
+		if _, err := identity.Bearer(r); fault.KindOf(err) != fault.Unauthenticated {
+			t.Errorf("header %.20q: %v, want unauthenticated", header, err)
+		}
+	}
+}
+
+func TestNewKeyIsFetchedWhenFirstNamed(t *testing.T) {
+	p := newProvider(t)
+	p.addKey(t, "k1")
+	v := p.verifier(t)
+	rotated := p.addKey(t, "k2")
+	if _, err := v.Verify(t.Context(), sign(t, jwt.SigningMethodES256, "k2", rotated, goodClaims())); err != nil {
+		t.Errorf("the rotated key is not known: %v", err)
+	}
+}
+
+func TestWithoutKeysTokensAreUnavailableNotWrong(t *testing.T) {
+	p := newProvider(t)
+	key := p.addKey(t, "k1")
+	p.down.Store(true)
+	v := p.verifier(t)
+	token := sign(t, jwt.SigningMethodES256, "k1", key, goodClaims())
+	if _, err := v.Verify(t.Context(), token); fault.KindOf(err) != fault.Unavailable {
+		t.Errorf("error = %v, want unavailable", err)
+	}
+	p.down.Store(false)
+	if _, err := v.Verify(t.Context(), token); err != nil {
+		t.Errorf("after the issuer came back: %v", err)
+	}
+}
+
+func TestPinnedSubjectLetsNobodyElseIn(t *testing.T) {
+	p := newProvider(t)
+	key := p.addKey(t, "k1")
+	v, err := identity.NewVerifier(t.Context(), identity.TokenConfig{Issuer: issuer, Audience: audience, JWKSURL: p.URL, Subject: "complete"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.Verify(t.Context(), sign(t, jwt.SigningMethodES256, "k1", key, goodClaims())); fault.KindOf(err) != fault.Forbidden {
+		t.Errorf("error = %v, want forbidden", err)
+	}
+}
+
+func newKeys(t *testing.T, seeds ...string) *identity.Keys {
+	t.Helper()
+	var cfg identity.KeysConfig
+	for _, s := range seeds {
+		cfg.Keys = append(cfg.Keys, base64.StdEncoding.EncodeToString([]byte(strings.Repeat(s, 32))))
+	}
+	k, err := identity.NewKeys(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func TestCorrelationIdCertifiesItself(t *testing.T) {
+	k := newKeys(t, "a")
+	alice, bob := identity.CustomerOf(issuer, "alice"), identity.CustomerOf(issuer, "bob")
+	for range 1000 {
+		nonce := identity.RandomNonce()
+		id := k.Issue(alice, nonce)
+		if id.Version() != 8 || id.Variant() != uuid.RFC4122 {
+			t.Fatalf("%s is not a version 8 UUID", id)
+		}
+		if order.NonceOf(id) != nonce {
+			t.Fatalf("nonce of %s = %x, want %x", id, order.NonceOf(id), nonce)
+		}
+		if !k.Verify(id, alice) {
+			t.Fatalf("%s does not verify for its customer", id)
+		}
+		if k.Verify(id, bob) {
+			t.Fatalf("%s verifies for another customer", id)
+		}
+		id[5] ^= 1
+		if k.Verify(id, alice) {
+			t.Fatal("a changed nonce verifies")
+		}
+	}
+}
+
+func TestMadeUpCorrelationIdDoesNotVerify(t *testing.T) {
+	k := newKeys(t, "a")
+	for range 1000 {
+		if id := uuid.New(); k.Verify(id, "alice") {
+			t.Fatalf("%s verifies", id)
+		}
+	}
+}
+
+func TestOldKeyVerifiesAndNewKeySigns(t *testing.T) {
+	old, rotated, without := newKeys(t, "a"), newKeys(t, "b", "a"), newKeys(t, "b")
+	id := old.Issue("alice", 7)
+	if !rotated.Verify(id, "alice") {
+		t.Error("an id of the old key does not verify while the key is listed")
+	}
+	if without.Verify(id, "alice") {
+		t.Error("an id of a removed key still verifies")
+	}
+	if fresh := rotated.Issue("alice", 7); fresh == id || order.NonceOf(fresh) != order.NonceOf(id) {
+		t.Errorf("after the rotation: %s, before: %s; want the same nonce under another tag", fresh, id)
+	}
+}
+
+func TestSameIdempotencyKeySameNonce(t *testing.T) {
+	if identity.KeyNonce("k") != identity.KeyNonce("k") || identity.KeyNonce("k") == identity.KeyNonce("l") {
+		t.Error("the nonce does not follow the key")
+	}
+	if n := identity.KeyNonce("k"); n < 0 || n >= 1<<60 {
+		t.Errorf("nonce %x is not of 60 bits", n)
+	}
+}
+
+func TestBadKeysAreRefusedWithoutShowingThem(t *testing.T) {
+	for name, keys := range map[string][]string{"none": {}, "not base64": {"hunter2!"}, "short": {"aHVudGVyMg=="}} {
+		_, err := identity.NewKeys(identity.KeysConfig{Keys: keys})
+		if err == nil || strings.Contains(err.Error(), "unter2") {
+			t.Errorf("%s: error = %v", name, err)
+		}
+	}
+}
+
+func TestTicketIsForItsCustomerAndItsTime(t *testing.T) {
+	keys := newKeys(t, "a")
+	tickets, err := identity.NewTickets(keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expires := time.Now().Add(time.Hour).Truncate(time.Second)
+	text, err := tickets.Issue(identity.Caller{Customer: "alice", Expires: expires})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := tickets.Verify(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Customer != "alice" || !got.Expires.Equal(expires) || got.ID == "" {
+		t.Errorf("ticket = %+v", got)
+	}
+	again, err := tickets.Issue(identity.Caller{Customer: "alice", Expires: expires})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if other, _ := tickets.Verify(again); other.ID == got.ID {
+		t.Error("two tickets share an id")
+	}
+
+	foreign, err := identity.NewTickets(newKeys(t, "z"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rotated, err := identity.NewTickets(newKeys(t, "b", "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := rotated.Verify(text); err != nil {
+		t.Errorf("after a key rotation: %v", err)
+	}
+	for name, verify := range map[string]error{
+		"other key": second(foreign.Verify(text)),
+		"garbage":   second(tickets.Verify("x")),
+		"empty":     second(tickets.Verify("")),
+		"unsigned":  second(tickets.Verify(sign(t, jwt.SigningMethodNone, "", jwt.UnsafeAllowNoneSignatureType, jwt.MapClaims{"sub": "alice", "aud": "contoso-orders/hub-ticket"}))),
+	} {
+		if fault.KindOf(verify) != fault.Unauthenticated {
+			t.Errorf("%s: %v, want unauthenticated", name, verify)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
