@@ -14,9 +14,11 @@ package problem
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 
 	"github.com/contoso/orders/shared/fault"
@@ -58,12 +60,29 @@ var table = map[fault.Kind]row{
 // It must not return an error after it has written anything.
 type Handler func(w http.ResponseWriter, r *http.Request) error
 
-// ServeHTTP implements [http.Handler].
+// ServeHTTP implements [http.Handler]. A panic of the handler is answered as an
+// internal error, if nothing has been written yet.
 func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		if p := recover(); p != nil && p != http.ErrAbortHandler {
+			Write(w, r, fmt.Errorf("handler panicked: %v\n%s", p, debug.Stack()))
+		}
+	}()
 	if err := h(w, r); err != nil {
 		Write(w, r, err)
 	}
 }
+
+// NotFound answers a path that is not served.
+var NotFound http.Handler = Handler(func(http.ResponseWriter, *http.Request) error {
+	return fault.New(fault.NotFound, "there is nothing at this path")
+})
+
+// MethodNotAllowed answers a method that a path does not have. The router has
+// set Allow (RFC 9110 §15.5.6).
+var MethodNotAllowed http.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	send(w, Details{Type: "urn:contoso:orders:problem:method-not-allowed", Title: "Method not allowed", Status: http.StatusMethodNotAllowed})
+})
 
 // Write answers with err as a problem, and logs it when it is ours to mend.
 func Write(w http.ResponseWriter, r *http.Request, err error) {
@@ -72,8 +91,6 @@ func Write(w http.ResponseWriter, r *http.Request, err error) {
 		slog.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "status", d.Status, "error", err)
 	}
 	h := w.Header()
-	h.Set("Content-Type", ContentType)
-	h.Set("Cache-Control", "no-store")
 	var e *fault.Error
 	if errors.As(err, &e) && e.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
@@ -81,8 +98,14 @@ func Write(w http.ResponseWriter, r *http.Request, err error) {
 	if d.Status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", "Bearer") // RFC 9110 §11.6.1 requires a challenge
 	}
+	send(w, d)
+}
+
+func send(w http.ResponseWriter, d Details) {
+	w.Header().Set("Content-Type", ContentType)
+	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(d.Status)
-	_ = json.NewEncoder(w).Encode(d) // the caller has gone: nothing to do
+	_ = json.NewEncoder(w).Encode(d) // an error means that the caller has gone
 }
 
 // Of returns err as problem details.

@@ -70,3 +70,22 @@ func TestRetryAfterIsWholeSecondsRoundedUp(t *testing.T) {
 		t.Errorf("Retry-After = %q, want 2", got)
 	}
 }
+
+func TestPanicIsAnsweredAsInternal(t *testing.T) {
+	w := httptest.NewRecorder()
+	problem.Handler(func(http.ResponseWriter, *http.Request) error { panic("password=hunter2") }).
+		ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	if w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "hunter2") {
+		t.Errorf("status %d, body %s", w.Code, w.Body)
+	}
+}
+
+func TestUnknownPathsAndMethodsAreProblems(t *testing.T) {
+	for want, h := range map[int]http.Handler{http.StatusNotFound: problem.NotFound, http.StatusMethodNotAllowed: problem.MethodNotAllowed} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+		if w.Code != want || w.Header().Get("Content-Type") != problem.ContentType {
+			t.Errorf("status %d, content type %q; want %d", w.Code, w.Header().Get("Content-Type"), want)
+		}
+	}
+}
