@@ -9,8 +9,10 @@
 // the conformance suite that each must pass.
 //
 // Errors have a kind (shared/fault): Unavailable when the database cannot be
-// reached or is overloaded (the whole call may be made again, it is idempotent),
-// NotFound from Get, Invalid when a value does not fit its column.
+// reached, is overloaded or full, or has a schema older than this program (the
+// whole call may be made again, it is idempotent); NotFound from Get; Invalid
+// when a value does not fit its column. The caller's own cancellation or deadline
+// is wrapped as it is, without a kind.
 package store
 
 import (
@@ -23,23 +25,31 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// MaxBatch is the largest number of orders in one Save.
-const MaxBatch = 100
+// Limits of a call. Beyond them the answer is Invalid.
+const (
+	MaxBatch  = 100   // orders in one Save
+	MaxList   = 1_000 // orders in one List
+	MaxReason = 400   // UTF-16 code units in a reason, which is what NVARCHAR counts
+)
 
 // Store keeps orders. It is safe for concurrent use.
 type Store interface {
 	// Save stores orders of one batch in the given order, all or none, in one
 	// round trip, and says for each what is stored now. OrderIDs of new rows rise
-	// with the position in the batch. A batch may name the same order twice.
+	// with the position in the batch. A batch may name the same order twice: one
+	// of the two is applied (a Replay before others, then the first), and the rest
+	// answer like a second delivery. After an error the batch may be stored all the
+	// same, when only the answer was lost: saving it again tells.
 	Save(ctx context.Context, batch []Submission) ([]Stored, error)
 	// Get returns the customer's order with its lines; NotFound when there is none.
 	Get(ctx context.Context, customer string, nonce int64) (Record, error)
 	// List returns the customer's orders without their lines, newest first: at
-	// most limit, with an OrderID below before (0 for the first page).
+	// most limit (1 to MaxList), with an OrderID below before (0 for the first
+	// page). The next page starts at the last OrderID of this one.
 	List(ctx context.Context, customer string, before int64, limit int) ([]Record, error)
 	// Ping tells whether the store can answer.
 	Ping(ctx context.Context) error
-	// Close ends every connection.
+	// Close ends every connection. Calls after it return an error.
 	Close() error
 }
 
@@ -49,9 +59,9 @@ type Submission struct {
 	Customer      string // 22 characters
 	Order         order.Order
 	Status        order.Status // Completed, Rejected or Failed
-	Reason        string       // why it was rejected or failed, for the customer; at most 400 characters
-	AcceptedAt    time.Time    // millisecond precision is kept
-	Replay        bool         // sent again by support: a row whose status is failed counts as absent
+	Reason        string       // why it was rejected or failed, for the customer; at most MaxReason
+	AcceptedAt    time.Time    // cut to the millisecond
+	Replay        bool         // sent again by support: a failed row with this payload takes the new outcome
 }
 
 // Nonce returns the second half of the order's identity.
@@ -69,8 +79,8 @@ type Stored struct {
 	Total         decimal.Decimal
 	AcceptedAt    time.Time // UTC
 	CompletedAt   time.Time // UTC; by the store's clock
-	IsNew         bool      // this call wrote the row, or raised its revision
-	SamePayload   bool      // the stored order is the submitted one
+	IsNew         bool      // this submission wrote the row, or raised its revision; only Save says so
+	SamePayload   bool      // the stored order is the submitted one; only Save says so
 }
 
 // Record is an order as it is read back.
