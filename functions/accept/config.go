@@ -1,0 +1,21 @@
+package main
+
+import (
+	"time"
+
+	"github.com/contoso/orders/shared/bus"
+	"github.com/contoso/orders/shared/httpserve"
+	"github.com/contoso/orders/shared/identity"
+	"github.com/contoso/orders/shared/registry"
+)
+
+type config struct {
+	HTTP     httpserve.Config
+	Token    identity.TokenConfig
+	Keys     identity.KeysConfig
+	Bus      bus.Config
+	Registry registry.Config
+
+	Queue       string        `env:"ORDERS_QUEUE, default=orders" help:"session queue that orders are sent to"`
+	SendTimeout time.Duration `env:"SEND_TIMEOUT, default=5s" help:"how long a caller waits for Service Bus before 503"`
+}

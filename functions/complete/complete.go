@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/contoso/orders/shared/bus"
+	"github.com/contoso/orders/shared/envelope"
+	"github.com/contoso/orders/shared/fault"
+	"github.com/contoso/orders/shared/registry"
+)
+
+type handler struct {
+	registry *registry.Registry
+	hub      *hub
+}
+
+func newHandler(cfg config, reg *registry.Registry) *handler {
+	return &handler{registry: reg, hub: &hub{cfg: cfg.Hub, http: &http.Client{Timeout: cfg.Hub.PushTimeout}}}
+}
+
+// news is what one batch holds for one customer, in the queue's order.
+type news struct {
+	customer string
+	events   []registry.Event
+}
+
+// complete records and pushes one batch. Recorded is done: a tab that is not
+// reached now gets the event when it resumes, so a push that goes wrong does not
+// bring the message back.
+func (h *handler) complete(ctx context.Context, batch []bus.Message) ([]error, error) {
+	verdicts := make([]error, len(batch))
+	byCustomer := map[string]*news{}
+	var order []*news
+	for i, m := range batch {
+		outcome, err := envelope.DecodeOutcome(m.Body)
+		if err != nil {
+			verdicts[i] = err
+			continue
+		}
+		n := byCustomer[outcome.Customer]
+		if n == nil {
+			n = &news{customer: outcome.Customer}
+			byCustomer[outcome.Customer] = n
+			order = append(order, n)
+		}
+		n.events = append(n.events, registry.Event{ID: outcome.MessageID(), CorrelationID: outcome.CorrelationID, Body: m.Body})
+	}
+	var to deliveries
+	for _, n := range order {
+		recorded, err := h.registry.Record(ctx, n.customer, n.events)
+		switch {
+		case err == nil:
+			to.add(n, recorded)
+		case fault.KindOf(err) == fault.Unavailable:
+			slog.WarnContext(ctx, "event not recorded, pushing to every replica", "session", n.customer, "error", err)
+			to.addForAll(n)
+		default:
+			return nil, err
+		}
+	}
+	h.push(ctx, to)
+	for _, n := range order {
+		for _, e := range n.events {
+			slog.InfoContext(ctx, "outcome handled", "correlation", e.CorrelationID, "session", n.customer)
+		}
+	}
+	return verdicts, nil
+}
+
+// push posts what there is to whom it concerns, and forgets connections that
+// their replica says are gone.
+func (h *handler) push(ctx context.Context, to deliveries) {
+	if len(to.byReplica) > 0 {
+		urls, err := h.registry.PushURLs(ctx, to.replicas())
+		if err != nil {
+			slog.WarnContext(ctx, "replicas not known, pushing to every one", "error", err)
+			for _, list := range to.byReplica {
+				to.all = append(to.all, list...)
+			}
+			urls = nil
+		}
+		h.hub.pushTo(ctx, urls, to.byReplica, func(replica string, r envelope.Receipt) {
+			gone := registry.Connection{Replica: replica, ID: r.Connection}
+			if err := h.registry.Unregister(ctx, r.Customer, gone); err != nil {
+				slog.WarnContext(ctx, "gone connection not removed", "session", r.Customer, "error", err)
+			}
+		})
+	}
+	if len(to.all) > 0 {
+		h.hub.pushToAll(ctx, to.all)
+	}
+}
+
+// deliveries are the pushes of one batch, by replica.
+type deliveries struct {
+	byReplica map[string][]envelope.Delivery
+	all       []envelope.Delivery // for whom no connection is known because Redis is away
+}
+
+func (d *deliveries) add(n *news, r registry.Recorded) {
+	numbered := make([]envelope.Numbered, len(n.events))
+	for i, e := range n.events {
+		numbered[i] = envelope.Numbered{Number: r.Numbers[i], Event: e.Body}
+	}
+	connections := map[string][]string{}
+	for _, c := range r.Connections {
+		connections[c.Replica] = append(connections[c.Replica], c.ID)
+	}
+	if d.byReplica == nil {
+		d.byReplica = map[string][]envelope.Delivery{}
+	}
+	for replica, ids := range connections {
+		d.byReplica[replica] = append(d.byReplica[replica],
+			envelope.Delivery{Customer: n.customer, Connections: ids, Epoch: r.Epoch, Events: numbered})
+	}
+}
+
+func (d *deliveries) addForAll(n *news) {
+	events := make([]envelope.Numbered, len(n.events))
+	for i, e := range n.events {
+		events[i] = envelope.Numbered{Event: e.Body}
+	}
+	d.all = append(d.all, envelope.Delivery{Customer: n.customer, Events: events})
+}
+
+func (d *deliveries) replicas() []string {
+	list := make([]string, 0, len(d.byReplica))
+	for replica := range d.byReplica {
+		list = append(list, replica)
+	}
+	return list
+}
