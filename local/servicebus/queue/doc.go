@@ -1,0 +1,32 @@
+// Package queue is a message broker's domain: queues, sessions, peek-locks,
+// settlement, delivery counts, dead letters, forwarding, duplicate detection
+// and expiry. It knows nothing of wires: a message's content is octets, and
+// whoever receives is a Consumer.
+//
+// Guarantees.
+//   - Messages of one session, and of a queue without sessions, are delivered
+//     in sequence order. A message given back takes its old place, before any
+//     later one.
+//   - A session has at most one receiver, a message at most one lock.
+//   - A message leaves its queue only by completion, dead-lettering, expiry or
+//     delivery to a receiver in ReceiveAndDelete mode; a move to a dead-letter
+//     queue or along a forward is one step.
+//   - Abandoning, an expired lock and a lost connection charge a delivery.
+//     Releasing and a receiver's clean close do not.
+//
+// Locking. One mutex per Broker guards everything, so that a move between
+// queues needs no order of locks. Methods with a capital letter take it; all
+// others need it held. Consumers are called with it held: they must return
+// quickly and never call back.
+//
+// Time. Every deadline (message expiry, lock, session lock, patience of who
+// waits for a session) is an alarm on one agenda with one timer.
+//
+// Messages are held in memory only. Content and session state are bounded by
+// Settings.MaxBytes; the ids remembered for duplicate detection only by its
+// window.
+//
+// Sources: Microsoft, "Message transfers, locks, and settlement", "Message
+// sessions", "Service Bus dead-letter queues", "Duplicate detection" and
+// "Message expiration", https://learn.microsoft.com/azure/service-bus-messaging/.
+package queue

@@ -1,0 +1,51 @@
+package queue
+
+import "time"
+
+// Counts are numbers of messages in a queue, locked or not.
+type Counts struct {
+	Active      int
+	DeadLetters int
+	Bytes       int64 // of content and session state, dead letters included
+}
+
+// Counts counts the queue's messages.
+func (q *Queue) Counts() Counts {
+	q.broker.mu.Lock()
+	defer q.broker.mu.Unlock()
+	c := Counts{Active: q.ledger.len(), Bytes: q.bytes}
+	if q.deadLetters != nil {
+		c.DeadLetters = q.deadLetters.ledger.len()
+		c.Bytes += q.deadLetters.bytes
+	}
+	return c
+}
+
+// Selection says which messages Peek shows.
+type Selection struct {
+	FromSequence int64
+	Max          int     // messages
+	MaxBytes     int     // of content; one message is shown however large
+	Session      *string // nil: all
+}
+
+// Peek shows messages in sequence order without locking them.
+func (q *Queue) Peek(s Selection) []Delivery {
+	q.broker.mu.Lock()
+	defer q.broker.mu.Unlock()
+	var shown []Delivery
+	bytes, now := 0, time.Now()
+	for m := range q.ledger.from(s.FromSequence) {
+		if s.Session != nil && m.lane.session != *s.Session || m.expired(now) && m.receiver == nil {
+			continue
+		}
+		bytes += len(m.Content)
+		if len(shown) == s.Max || len(shown) > 0 && bytes > s.MaxBytes {
+			break
+		}
+		d := m.Delivery
+		d.Token, d.LockedUntil = Token{}, time.Time{}
+		shown = append(shown, d)
+	}
+	return shown
+}

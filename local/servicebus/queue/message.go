@@ -1,0 +1,73 @@
+package queue
+
+import (
+	"crypto/rand"
+	"time"
+)
+
+// Token is the proof of a lock on a message.
+type Token [16]byte
+
+func newToken() (t Token) {
+	rand.Read(t[:])
+	return t
+}
+
+// Message is what a sender gives.
+type Message struct {
+	ID        string  // empty: not stated, never a duplicate
+	SessionID *string // nil: not stated
+	TTL       time.Duration
+	Content   []byte // owned by the broker once sent
+}
+
+// Delivery is a message as a consumer sees it.
+type Delivery struct {
+	Content        []byte // not to be changed
+	Sequence       int64
+	Enqueued       time.Time
+	TTL            time.Duration
+	FailedAttempts int            // earlier deliveries that were charged
+	Properties     map[string]any // set by earlier settlements; not to be changed
+
+	// Of a dead letter that was forwarded: the queue it died in, and its
+	// sequence number there.
+	DeadLetterSource string
+	SourceSequence   int64
+
+	// Of a locked message.
+	Token       Token
+	LockedUntil time.Time
+}
+
+// message is a message in a queue.
+type message struct {
+	Delivery
+	id       string
+	session  *string
+	lane     *lane
+	expires  time.Time // zero: never
+	expiry   *alarm
+	lock     *alarm    // of a peek-lock; messages of a session share their lane's
+	receiver *Receiver // who holds the lock; nil: nobody
+	gone     bool      // has left the queue, but not yet its ledger
+}
+
+func (m *message) expired(now time.Time) bool {
+	return !m.expires.IsZero() && !now.Before(m.expires)
+}
+
+// setProperties merges changes, leaving maps seen by consumers alone.
+func (m *message) setProperties(changes map[string]any) {
+	if len(changes) == 0 {
+		return
+	}
+	merged := make(map[string]any, len(m.Properties)+len(changes))
+	for k, v := range m.Properties {
+		merged[k] = v
+	}
+	for k, v := range changes {
+		merged[k] = v
+	}
+	m.Properties = merged
+}

@@ -1,0 +1,245 @@
+package queue
+
+import (
+	"container/list"
+	"fmt"
+	"slices"
+	"time"
+	"unicode/utf8"
+)
+
+// A Queue holds messages until they are settled.
+type Queue struct {
+	broker      *Broker
+	path        string
+	settings    Settings
+	deadLetters *Queue // nil: this is a dead-letter queue
+	forward     *Queue // where messages sent here go: this queue, if not elsewhere
+	forwardDead *Queue // where dead letters go; nil: to deadLetters
+	created     time.Time
+
+	sequence int64 // the last one given
+	bytes    int64
+	ledger   ledger
+	history  history
+	lanes    map[string]*lane
+	locks    map[Token]*message
+
+	// Of a queue that requires sessions.
+	onOffer list.List   // of *lane: with messages, without a receiver
+	waiting []*Receiver // for any session, longest first
+}
+
+func newQueue(b *Broker, path string, s Settings) *Queue {
+	return &Queue{
+		broker:   b,
+		path:     path,
+		settings: s,
+		created:  time.Now(),
+		history:  history{window: s.DuplicateWindow},
+		lanes:    make(map[string]*lane),
+		locks:    make(map[Token]*message),
+	}
+}
+
+// Path is the queue's name; a dead-letter queue's ends in DeadLetterSuffix.
+func (q *Queue) Path() string { return q.path }
+
+// Settings are the queue's settings with defaults filled in.
+func (q *Queue) Settings() Settings { return q.settings }
+
+// Created is when the broker was made.
+func (q *Queue) Created() time.Time { return q.created }
+
+// Send accepts all messages or none. Duplicates are accepted and dropped.
+func (q *Queue) Send(messages ...Message) error {
+	q.broker.mu.Lock()
+	defer q.broker.mu.Unlock()
+	if q.broker.closed {
+		return ErrClosed
+	}
+	if q.deadLetters == nil {
+		return ErrDeadLetterOnly
+	}
+	target := q.forward
+	size := target.bytes
+	for i := range messages {
+		if err := target.check(&messages[i]); err != nil {
+			return err
+		}
+		size += int64(len(messages[i].Content))
+	}
+	if size > target.settings.MaxBytes {
+		return fmt.Errorf("%w: %d bytes", ErrFull, target.settings.MaxBytes)
+	}
+	now := time.Now()
+	for i := range messages {
+		m := &messages[i]
+		if q.history.duplicate(m.ID, now) {
+			continue
+		}
+		target.add(&message{
+			Delivery: Delivery{Content: m.Content, Enqueued: now, TTL: m.TTL},
+			id:       m.ID,
+			session:  m.SessionID,
+		})
+	}
+	return nil
+}
+
+func (q *Queue) check(m *Message) error {
+	if q.settings.RequiresSession && m.SessionID == nil {
+		return ErrSessionID
+	}
+	if utf8.RuneCountInString(m.ID) > MaxIDLength {
+		return ErrIDTooLong
+	}
+	if m.SessionID != nil && utf8.RuneCountInString(*m.SessionID) > MaxIDLength {
+		return ErrIDTooLong
+	}
+	return nil
+}
+
+// add puts a new message at the end of its lane.
+func (q *Queue) add(m *message) {
+	q.sequence++
+	m.Sequence = q.sequence
+	q.bytes += int64(len(m.Content))
+	q.ledger.add(m)
+	m.lane = q.lane(m.session)
+	if m.TTL = q.timeToLive(m.TTL); m.TTL > 0 {
+		m.expires = m.Enqueued.Add(m.TTL)
+		m.expiry = &alarm{ring: func() {
+			if m.receiver == nil {
+				m.lane.ready.remove(m)
+				q.expire(m)
+			}
+		}}
+		q.broker.agenda.set(m.expiry, m.expires)
+	}
+	m.lane.ready.insert(m)
+	q.dispatch(m.lane)
+}
+
+// timeToLive is a message's own, but never more than the queue's default. In
+// a dead-letter queue nothing expires.
+func (q *Queue) timeToLive(own time.Duration) time.Duration {
+	switch {
+	case q.deadLetters == nil:
+		return 0
+	case own == 0:
+		return q.settings.DefaultTTL
+	case q.settings.DefaultTTL == 0:
+		return own
+	}
+	return min(own, q.settings.DefaultTTL)
+}
+
+func (q *Queue) lane(session *string) *lane {
+	id := ""
+	if q.settings.RequiresSession && session != nil {
+		id = *session
+	}
+	l := q.lanes[id]
+	if l == nil {
+		l = &lane{session: id}
+		q.lanes[id] = l
+	}
+	return l
+}
+
+// remove takes m, which is neither ready nor locked, out of the queue.
+func (q *Queue) remove(m *message) {
+	q.broker.agenda.unset(m.expiry)
+	q.bytes -= int64(len(m.Content))
+	q.ledger.remove(m)
+	q.tidy(m.lane)
+}
+
+// tidy takes an empty lane off the offer, and forgets it if nothing else
+// keeps it.
+func (q *Queue) tidy(l *lane) {
+	if l.ready.len() == 0 {
+		q.withdraw(l)
+	}
+	if l.idle() && q.lanes[l.session] == l {
+		delete(q.lanes, l.session)
+	}
+}
+
+// dispatch delivers what is ready in l to who will take it.
+func (q *Queue) dispatch(l *lane) {
+	if q.settings.RequiresSession && len(l.receivers) == 0 {
+		q.offer(l)
+		return
+	}
+	now := time.Now()
+	for l.ready.len() > 0 {
+		m := l.ready.front()
+		if m.expired(now) {
+			l.ready.pop()
+			q.expire(m)
+			continue
+		}
+		r := l.nextReceiver()
+		if r == nil {
+			return
+		}
+		q.deliver(m, r, now)
+	}
+}
+
+// deliver hands m, the front of its lane, to r.
+func (q *Queue) deliver(m *message, r *Receiver, now time.Time) {
+	if r.mode == PeekLock {
+		m.Token = newToken()
+		m.LockedUntil = m.lane.lockedUntil
+		if !q.settings.RequiresSession {
+			m.LockedUntil = now.Add(q.settings.LockDuration)
+		}
+	}
+	if !r.consumer.Deliver(m.Delivery) {
+		r.stalled = true
+		return
+	}
+	r.delivered++
+	m.lane.ready.pop()
+	if r.mode == ReceiveAndDelete {
+		q.remove(m)
+		return
+	}
+	m.receiver = r
+	m.lane.locked++
+	r.locked[m.Token] = m
+	q.locks[m.Token] = m
+	if !q.settings.RequiresSession {
+		m.lock = &alarm{ring: func() { q.giveBack(m, true); q.dispatch(m.lane) }}
+		q.broker.agenda.set(m.lock, m.LockedUntil)
+	}
+}
+
+// offer gives l to who waits for a session, or puts it on offer.
+func (q *Queue) offer(l *lane) {
+	if l.ready.len() == 0 || l.offer != nil {
+		return
+	}
+	if len(q.waiting) > 0 {
+		r := q.waiting[0]
+		q.unwait(r)
+		q.grant(l, r)
+		return
+	}
+	l.offer = q.onOffer.PushBack(l)
+}
+
+func (q *Queue) withdraw(l *lane) {
+	if l.offer != nil {
+		q.onOffer.Remove(l.offer)
+		l.offer = nil
+	}
+}
+
+func (q *Queue) unwait(r *Receiver) {
+	q.broker.agenda.unset(r.patience)
+	q.waiting = slices.DeleteFunc(q.waiting, func(x *Receiver) bool { return x == r })
+}

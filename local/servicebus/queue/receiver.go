@@ -1,0 +1,210 @@
+package queue
+
+import (
+	"fmt"
+	"slices"
+	"time"
+	"unicode/utf8"
+)
+
+// Mode says when a delivered message leaves the queue.
+type Mode int
+
+// Modes.
+const (
+	PeekLock         Mode = iota // when it is settled
+	ReceiveAndDelete             // when it is delivered
+)
+
+// Grant tells which session a receiver got, and until when.
+type Grant struct {
+	Session     string
+	LockedUntil time.Time
+}
+
+// A Consumer is the other side of a Receiver. Its methods are called with
+// the broker's lock held.
+type Consumer interface {
+	// Opened is called once. With an error there is no receiver, and the
+	// other methods are never called.
+	Opened(grant Grant, err error)
+
+	// Deliver takes a message, or returns false: no room now, until Resume.
+	Deliver(d Delivery) bool
+
+	// Closed says that the receiver has ended by itself, its session lock lost.
+	Closed(err error)
+}
+
+// A Receiver takes messages from a queue, as many as Allow allows. Its
+// methods may be called from any goroutine.
+type Receiver struct {
+	queue    *Queue
+	consumer Consumer
+	mode     Mode
+
+	lane             *lane // nil: waiting for one, or closed
+	patience         *alarm
+	delivered, limit uint32 // counts of messages, modulo 2³²
+	stalled          bool
+	locked           map[Token]*message
+}
+
+// Receive opens a receiver on a queue without sessions.
+func (q *Queue) Receive(c Consumer, mode Mode) *Receiver {
+	q.broker.mu.Lock()
+	defer q.broker.mu.Unlock()
+	r := q.newReceiver(c, mode)
+	if q.settings.RequiresSession {
+		c.Opened(Grant{}, ErrSessionQueue)
+		return r
+	}
+	r.lane = q.lane(nil)
+	r.lane.receivers = append(r.lane.receivers, r)
+	c.Opened(Grant{}, nil)
+	return r
+}
+
+// AcceptSession opens a receiver on the named session, whether it has
+// messages or not, or is refused at once with ErrSessionLocked.
+func (q *Queue) AcceptSession(c Consumer, mode Mode, session string) *Receiver {
+	q.broker.mu.Lock()
+	defer q.broker.mu.Unlock()
+	r := q.newReceiver(c, mode)
+	switch {
+	case !q.settings.RequiresSession:
+		c.Opened(Grant{}, ErrNotSessionQueue)
+		return r
+	case utf8.RuneCountInString(session) > MaxIDLength:
+		c.Opened(Grant{}, ErrIDTooLong)
+		return r
+	}
+	l := q.lane(&session)
+	if len(l.receivers) > 0 {
+		c.Opened(Grant{}, fmt.Errorf("%w: %s", ErrSessionLocked, session))
+		return r
+	}
+	q.grant(l, r)
+	return r
+}
+
+// AcceptNextSession opens a receiver on any session with messages that has
+// none, waiting as long as patience. After that it is refused with ErrNoSession.
+func (q *Queue) AcceptNextSession(c Consumer, mode Mode, patience time.Duration) *Receiver {
+	q.broker.mu.Lock()
+	defer q.broker.mu.Unlock()
+	r := q.newReceiver(c, mode)
+	if !q.settings.RequiresSession {
+		c.Opened(Grant{}, ErrNotSessionQueue)
+		return r
+	}
+	if first := q.onOffer.Front(); first != nil {
+		q.grant(first.Value.(*lane), r)
+		return r
+	}
+	r.patience = &alarm{ring: func() {
+		q.unwait(r)
+		c.Opened(Grant{}, ErrNoSession)
+	}}
+	q.waiting = append(q.waiting, r)
+	q.broker.agenda.set(r.patience, time.Now().Add(patience))
+	return r
+}
+
+func (q *Queue) newReceiver(c Consumer, mode Mode) *Receiver {
+	return &Receiver{queue: q, consumer: c, mode: mode, locked: make(map[Token]*message)}
+}
+
+// grant locks session l for r.
+func (q *Queue) grant(l *lane, r *Receiver) {
+	q.withdraw(l)
+	r.lane = l
+	l.receivers = append(l.receivers, r)
+	l.lockedUntil = time.Now().Add(q.settings.LockDuration)
+	l.lock = &alarm{ring: func() {
+		r.end(true)
+		r.consumer.Closed(fmt.Errorf("%w: %s", ErrSessionLockLost, l.session))
+	}}
+	q.broker.agenda.set(l.lock, l.lockedUntil)
+	r.consumer.Opened(Grant{Session: l.session, LockedUntil: l.lockedUntil}, nil)
+	q.dispatch(l)
+}
+
+func (r *Receiver) wants() bool { return !r.stalled && int32(r.limit-r.delivered) > 0 }
+
+// Allow lets the receiver get messages until it has got limit in all.
+// Counts are modulo 2³².
+func (r *Receiver) Allow(limit uint32) {
+	r.queue.broker.mu.Lock()
+	defer r.queue.broker.mu.Unlock()
+	r.limit = limit
+	r.dispatch()
+}
+
+// Drain takes back what is left of the allowance, and says how many messages
+// were allowed in all.
+func (r *Receiver) Drain() (limit uint32) {
+	r.queue.broker.mu.Lock()
+	defer r.queue.broker.mu.Unlock()
+	if int32(r.limit-r.delivered) > 0 {
+		r.delivered = r.limit
+	}
+	return r.delivered
+}
+
+// Resume ends the pause after a refused delivery.
+func (r *Receiver) Resume() {
+	r.queue.broker.mu.Lock()
+	defer r.queue.broker.mu.Unlock()
+	r.stalled = false
+	r.dispatch()
+}
+
+func (r *Receiver) dispatch() {
+	if r.lane != nil && !r.queue.broker.closed {
+		r.queue.dispatch(r.lane)
+	}
+}
+
+// Close gives everything back as if it had not been delivered.
+func (r *Receiver) Close() { r.close(false) }
+
+// Abort gives everything back and charges a delivery: the consumer is gone
+// without having said what became of its messages.
+func (r *Receiver) Abort() { r.close(true) }
+
+func (r *Receiver) close(charge bool) {
+	r.queue.broker.mu.Lock()
+	defer r.queue.broker.mu.Unlock()
+	r.queue.unwait(r)
+	r.end(charge)
+}
+
+// end takes the receiver out of its lane, which others may have then.
+func (r *Receiver) end(charge bool) {
+	l, q := r.lane, r.queue
+	if l == nil || q.broker.closed {
+		return
+	}
+	r.lane = nil
+	l.drop(r)
+	q.broker.agenda.unset(l.lock)
+	held := make([]*message, 0, len(r.locked))
+	for _, m := range r.locked {
+		held = append(held, m)
+	}
+	slices.SortFunc(held, func(a, b *message) int { return bySequence(b, a.Sequence) })
+	for _, m := range held { // latest first, so that each goes to the front
+		q.giveBack(m, charge)
+	}
+	q.dispatch(l)
+	q.tidy(l)
+}
+
+// Progress says how many messages were delivered in all, and how many more
+// are allowed.
+func (r *Receiver) Progress() (delivered, allowed uint32) {
+	r.queue.broker.mu.Lock()
+	defer r.queue.broker.mu.Unlock()
+	return r.delivered, uint32(max(int32(r.limit-r.delivered), 0))
+}
