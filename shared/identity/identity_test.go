@@ -1,108 +1,30 @@
 package identity_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/MicahParks/jwkset"
 	"github.com/contoso/orders/shared/fault"
 	"github.com/contoso/orders/shared/identity"
+	"github.com/contoso/orders/shared/identity/identitytest"
 	"github.com/contoso/orders/shared/order"
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
 )
 
-const (
-	issuer   = "https://idp.example"
-	audience = "orders-api"
-)
-
-// provider is an identity provider's key set behind HTTP.
-type provider struct {
-	*httptest.Server
-	keys atomic.Pointer[jwkset.MemoryJWKSet]
-	down atomic.Bool
-}
-
-func newProvider(t *testing.T) *provider {
-	p := &provider{}
-	p.keys.Store(jwkset.NewMemoryStorage())
-	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if p.down.Load() {
-			http.Error(w, "away", http.StatusBadGateway)
-			return
-		}
-		body, err := p.keys.Load().JSONPublic(r.Context())
-		if err != nil {
-			t.Error(err)
-		}
-		_, _ = w.Write(body)
-	}))
-	t.Cleanup(p.Close)
-	return p
-}
-
-func (p *provider) addKey(t *testing.T, kid string) *ecdsa.PrivateKey {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	jwk, err := jwkset.NewJWKFromKey(key, jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: kid, ALG: jwkset.AlgES256, USE: jwkset.UseSig}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.keys.Load().KeyWrite(t.Context(), jwk); err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
-func (p *provider) verifier(t *testing.T) *identity.Verifier {
-	t.Helper()
-	v, err := identity.NewVerifier(t.Context(), identity.TokenConfig{Issuer: issuer, Audience: audience, JWKSURL: p.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
-}
-
-func goodClaims() jwt.MapClaims {
-	return jwt.MapClaims{
-		"iss": issuer, "aud": audience, "sub": "alice", "scope": "orders.read orders.write",
-		"exp": time.Now().Add(time.Hour).Unix(), "iat": time.Now().Unix(),
-	}
-}
-
-func sign(t *testing.T, method jwt.SigningMethod, kid string, key any, c jwt.MapClaims) string {
-	t.Helper()
-	token := jwt.NewWithClaims(method, c)
-	token.Header["kid"] = kid
-	text, err := token.SignedString(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
-}
-
 func TestGoodTokenNamesItsCaller(t *testing.T) {
-	p := newProvider(t)
-	key := p.addKey(t, "k1")
+	p := identitytest.New(t)
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
-	r.Header.Set("Authorization", "bearer "+sign(t, jwt.SigningMethodES256, "k1", key, goodClaims()))
-	c, err := p.verifier(t).Caller(r)
+	r.Header.Set("Authorization", "bearer "+p.Token(t, identitytest.Claims("alice")))
+	c, err := p.Verifier(t).Caller(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Customer != identity.CustomerOf(issuer, "alice") || len(c.Customer) != 22 {
+	if c.Customer != identity.CustomerOf(identitytest.Issuer, "alice") || len(c.Customer) != 22 {
 		t.Errorf("customer = %q", c.Customer)
 	}
 	if err := c.Require(identity.ScopeWrite); err != nil {
@@ -114,12 +36,11 @@ func TestGoodTokenNamesItsCaller(t *testing.T) {
 }
 
 func TestScopeMayBeAList(t *testing.T) {
-	p := newProvider(t)
-	key := p.addKey(t, "k1")
-	c := goodClaims()
+	p := identitytest.New(t)
+	c := identitytest.Claims("alice")
 	delete(c, "scope")
-	c["scp"] = []string{"orders.read"}
-	caller, err := p.verifier(t).Verify(t.Context(), sign(t, jwt.SigningMethodES256, "k1", key, c))
+	c["scp"] = []string{identity.ScopeRead}
+	caller, err := p.Verifier(t).Verify(t.Context(), p.Token(t, c))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,36 +50,12 @@ func TestScopeMayBeAList(t *testing.T) {
 }
 
 func TestBadTokenIsRefused(t *testing.T) {
-	p := newProvider(t)
-	key := p.addKey(t, "k1")
-	foreign, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	with := func(name string, value any) jwt.MapClaims {
-		c := goodClaims()
-		if c[name] = value; value == nil {
-			delete(c, name)
-		}
-		return c
-	}
-	v := p.verifier(t)
-	good := sign(t, jwt.SigningMethodES256, "k1", key, goodClaims())
-	for name, token := range map[string]string{
-		"garbage":         "x.y.z",
-		"unsigned":        sign(t, jwt.SigningMethodNone, "k1", jwt.UnsafeAllowNoneSignatureType, goodClaims()),
-		"MAC":             sign(t, jwt.SigningMethodHS256, "k1", []byte("secret"), goodClaims()),
-		"other key":       sign(t, jwt.SigningMethodES256, "k1", foreign, goodClaims()),
-		"unknown key id":  sign(t, jwt.SigningMethodES256, "k9", key, goodClaims()),
-		"tampered":        strings.Join([]string{strings.Split(good, ".")[0], strings.Split(sign(t, jwt.SigningMethodES256, "k1", key, with("sub", "bob")), ".")[1], strings.Split(good, ".")[2]}, "."),
-		"expired":         sign(t, jwt.SigningMethodES256, "k1", key, with("exp", time.Now().Add(-time.Minute).Unix())),
-		"without expiry":  sign(t, jwt.SigningMethodES256, "k1", key, with("exp", nil)),
-		"not yet valid":   sign(t, jwt.SigningMethodES256, "k1", key, with("nbf", time.Now().Add(time.Hour).Unix())),
-		"foreign issuer":  sign(t, jwt.SigningMethodES256, "k1", key, with("iss", "https://evil.example")),
-		"other audience":  sign(t, jwt.SigningMethodES256, "k1", key, with("aud", "another-api")),
-		"without subject": sign(t, jwt.SigningMethodES256, "k1", key, with("sub", nil)),
-		"blank subject":   sign(t, jwt.SigningMethodES256, "k1", key, with("sub", "  ")),
-	} {
+	p := identitytest.New(t)
+	v := p.Verifier(t)
+	bad := p.Bad(t)
+	good := strings.Split(p.Token(t, identitytest.Claims("alice")), ".")
+	bad["tampered"] = strings.Join([]string{good[0], strings.Split(p.Token(t, identitytest.Claims("bob")), ".")[1], good[2]}, ".")
+	for name, token := range bad {
 		t.Run(name, func(t *testing.T) {
 			if _, err := v.Verify(t.Context(), token); fault.KindOf(err) != fault.Unauthenticated {
 				t.Errorf("error = %v, want unauthenticated", err)
@@ -178,39 +75,41 @@ func TestBearerHeaderIsRequired(t *testing.T) {
 }
 
 func TestNewKeyIsFetchedWhenFirstNamed(t *testing.T) {
-	p := newProvider(t)
-	p.addKey(t, "k1")
-	v := p.verifier(t)
-	rotated := p.addKey(t, "k2")
-	if _, err := v.Verify(t.Context(), sign(t, jwt.SigningMethodES256, "k2", rotated, goodClaims())); err != nil {
+	p := identitytest.New(t)
+	v := p.Verifier(t)
+	token := identitytest.Sign(t, jwt.SigningMethodES256, "k2", p.AddKey(t, "k2"), identitytest.Claims("alice"))
+	if _, err := v.Verify(t.Context(), token); err != nil {
 		t.Errorf("the rotated key is not known: %v", err)
 	}
 }
 
 func TestWithoutKeysTokensAreUnavailableNotWrong(t *testing.T) {
-	p := newProvider(t)
-	key := p.addKey(t, "k1")
-	p.down.Store(true)
-	v := p.verifier(t)
-	token := sign(t, jwt.SigningMethodES256, "k1", key, goodClaims())
+	p := identitytest.New(t)
+	p.SetDown(true)
+	v := p.Verifier(t)
+	token := p.Token(t, identitytest.Claims("alice"))
 	if _, err := v.Verify(t.Context(), token); fault.KindOf(err) != fault.Unavailable {
 		t.Errorf("error = %v, want unavailable", err)
 	}
-	p.down.Store(false)
+	p.SetDown(false)
 	if _, err := v.Verify(t.Context(), token); err != nil {
 		t.Errorf("after the issuer came back: %v", err)
 	}
 }
 
 func TestPinnedSubjectLetsNobodyElseIn(t *testing.T) {
-	p := newProvider(t)
-	key := p.addKey(t, "k1")
-	v, err := identity.NewVerifier(t.Context(), identity.TokenConfig{Issuer: issuer, Audience: audience, JWKSURL: p.URL, Subject: "complete"})
+	p := identitytest.New(t)
+	cfg := p.Config()
+	cfg.Subject = "complete"
+	v, err := identity.NewVerifier(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := v.Verify(t.Context(), sign(t, jwt.SigningMethodES256, "k1", key, goodClaims())); fault.KindOf(err) != fault.Forbidden {
+	if _, err := v.Verify(t.Context(), p.Token(t, identitytest.Claims("alice"))); fault.KindOf(err) != fault.Forbidden {
 		t.Errorf("error = %v, want forbidden", err)
+	}
+	if _, err := v.Verify(t.Context(), p.Token(t, identitytest.Claims("complete"))); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -229,7 +128,7 @@ func newKeys(t *testing.T, seeds ...string) *identity.Keys {
 
 func TestCorrelationIdCertifiesItself(t *testing.T) {
 	k := newKeys(t, "a")
-	alice, bob := identity.CustomerOf(issuer, "alice"), identity.CustomerOf(issuer, "bob")
+	alice, bob := identity.CustomerOf(identitytest.Issuer, "alice"), identity.CustomerOf(identitytest.Issuer, "bob")
 	for range 1000 {
 		nonce := identity.RandomNonce()
 		id := k.Issue(alice, nonce)
@@ -334,7 +233,7 @@ func TestTicketIsForItsCustomerAndItsTime(t *testing.T) {
 		"other key": second(foreign.Verify(text)),
 		"garbage":   second(tickets.Verify("x")),
 		"empty":     second(tickets.Verify("")),
-		"unsigned":  second(tickets.Verify(sign(t, jwt.SigningMethodNone, "", jwt.UnsafeAllowNoneSignatureType, jwt.MapClaims{"sub": "alice", "aud": "contoso-orders/hub-ticket"}))),
+		"unsigned":  second(tickets.Verify(identitytest.Sign(t, jwt.SigningMethodNone, "", jwt.UnsafeAllowNoneSignatureType, jwt.MapClaims{"sub": "alice", "aud": "contoso-orders/hub-ticket"}))),
 	} {
 		if fault.KindOf(verify) != fault.Unauthenticated {
 			t.Errorf("%s: %v, want unauthenticated", name, verify)
