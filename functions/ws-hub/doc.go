@@ -106,7 +106,7 @@
 // names no connections goes to all live ones of the customer on this replica, and
 // those are what its receipts list. The answer comes when every tab has
 // acknowledged, or after PUSH_ACK_WAIT. gone means that the connection is not live
-// here and the registry may forget it.
+// here, or ended before it answered, and that the registry may forget it.
 //
 // The port stays open until the last socket is closed.
 //

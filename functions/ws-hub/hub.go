@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"sync"
@@ -73,6 +74,8 @@ func (h *hub) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listening for pushes: %w", err)
 	}
+	pushURL := h.cfg.pushURL(pushPort.Addr())
+	slog.InfoContext(ctx, "replica starts", "replica", h.replica, "push_url", pushURL)
 	open, closed := context.WithCancel(context.WithoutCancel(ctx))
 	defer closed()
 	ctx, stop := context.WithCancel(ctx) // by a port that fails, too
@@ -93,7 +96,7 @@ func (h *hub) run(ctx context.Context) error {
 		return httpserve.Listen(ctx, h.cfg.HTTP.PrivateConfig, "public", h.cfg.HTTP.Addr, h.publicRoutes(open))
 	})
 	again := make(chan struct{}, 1)
-	serve(func() error { h.keepLease(open, h.cfg.pushURL(pushPort.Addr()), again); return nil })
+	serve(func() error { h.keepLease(open, pushURL, again); return nil })
 	serve(func() error { h.rejoinAll(ctx, again); return nil })
 	serve(func() error { h.keepAlive(open); return nil })
 	serve(func() error {

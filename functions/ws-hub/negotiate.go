@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/contoso/orders/shared/fault"
@@ -83,7 +84,7 @@ func (h *hub) negotiate(w http.ResponseWriter, r *http.Request) error {
 func (h *hub) publicURL(r *http.Request) string {
 	switch {
 	case h.cfg.PublicURL != "":
-		return h.cfg.PublicURL
+		return strings.TrimSuffix(h.cfg.PublicURL, "/")
 	case r.TLS != nil:
 		return "https://" + r.Host
 	}

@@ -24,7 +24,7 @@ func TestNegotiateRedirectsWithATicket(t *testing.T) {
 }
 
 func TestPublicURLIsWhereTheClientIsSent(t *testing.T) {
-	r := newRig(t, options{env: map[string]string{"PUBLIC_URL": "https://api.shop.example"}})
+	r := newRig(t, options{env: map[string]string{"PUBLIC_URL": "https://api.shop.example/"}})
 	_, body := ask(t, http.MethodPost, r.public+negotiatePath, token(t, apiAudience, "alice"), "", "X-Forwarded-Host", "evil.example")
 	if !strings.HasPrefix(body, `{"url":"https://api.shop.example/hub/t",`) {
 		t.Errorf("negotiate: %s", body)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"maps"
 	"mime"
 	"net/http"
 	"strconv"
@@ -130,13 +129,6 @@ func (h *hub) deliver(ctx context.Context, p envelope.Push) envelope.PushReply {
 	return reply
 }
 
-// receipt is what a tab owes for the events of one delivery.
-type receipt struct {
-	session *session
-	owed    int           // answers; guarded by session.mu
-	done    chan struct{} // closed when none is owed any more
-}
-
 // deliver hands outcomes to the session; nil when it is not live.
 func (s *session) deliver(outcomes []outcome) *receipt {
 	s.mu.Lock()
@@ -144,7 +136,7 @@ func (s *session) deliver(outcomes []outcome) *receipt {
 	if (s.phase != live && s.phase != joining) || s.dead.Load() {
 		return nil
 	}
-	r := &receipt{session: s, owed: len(outcomes), done: make(chan struct{})}
+	r := newReceipt(s, len(outcomes))
 	if s.phase == joining {
 		if len(s.held)+len(outcomes) > maxHeld {
 			s.slow("pushes held back overflow")
@@ -164,54 +156,4 @@ func (s *session) deliver(outcomes []outcome) *receipt {
 		return nil
 	}
 	return r
-}
-
-// await returns the id of an invocation that r waits for. The caller holds mu.
-func (s *session) await(r *receipt) int64 {
-	s.invocation++
-	if s.awaited == nil {
-		s.awaited = make(map[int64]*receipt)
-	}
-	s.awaited[s.invocation] = r
-	return s.invocation
-}
-
-// acknowledge takes the client's answer to an invocation. That it answers counts,
-// not what: a client without a handler answers with an error.
-func (s *session) acknowledge(invocation string) {
-	id, err := strconv.ParseInt(invocation, 10, 64)
-	if err != nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	r := s.awaited[id]
-	if r == nil { // nobody waits any more
-		return
-	}
-	delete(s.awaited, id)
-	if len(s.awaited) == 0 {
-		s.awaited = nil // thousands of idle sessions keep no empty map
-	}
-	if r.owed--; r.owed == 0 {
-		close(r.done)
-	}
-}
-
-// wait returns Acked when the tab has answered before ctx ends, else Sent.
-func (r *receipt) wait(ctx context.Context) envelope.ReceiptState {
-	select {
-	case <-r.done:
-		return envelope.Acked
-	default:
-	}
-	select {
-	case <-r.done:
-		return envelope.Acked
-	case <-ctx.Done():
-	}
-	r.session.mu.Lock()
-	defer r.session.mu.Unlock()
-	maps.DeleteFunc(r.session.awaited, func(_ int64, o *receipt) bool { return o == r })
-	return envelope.Sent
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/contoso/orders/shared/envelope"
 	"github.com/contoso/orders/shared/fault"
 	"github.com/contoso/orders/shared/registry"
 	"github.com/go-json-experiment/json"
@@ -171,11 +172,11 @@ func (s *session) release(got registry.Registered, registered bool, finish func(
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.registered = registered
-	held := s.held
-	s.held = nil
 	if s.phase != joining { // left while the registry was asked
 		return
 	}
+	held := s.held
+	s.held = nil
 	if registered {
 		if got.Resync {
 			s.send(resyncRecord)
@@ -190,7 +191,9 @@ func (s *session) release(got registry.Registered, registered bool, finish func(
 	p := packer{session: s}
 	for _, h := range held {
 		if h.number != 0 && h.epoch == s.position.Epoch && h.number <= s.position.Number {
-			continue // caught up just now, or seen by the tab before
+			h.receipt.state = envelope.Sent // caught up just now, or seen by the tab before
+			h.receipt.settle()
+			continue
 		}
 		p.add(h.outcome, h.receipt)
 	}

@@ -64,8 +64,6 @@ func TestTabWithAnUnknownPositionIsToldToAsk(t *testing.T) {
 func TestCatchUpLargerThanTheQueueArrives(t *testing.T) {
 	r := newRig(t, options{})
 	alice := customerOf("alice")
-	at, _ := r.open(t, "alice"), 0
-	at.ws.Close()
 	var events []string
 	for n := range registry.MaxEvents { // far more frames' worth than queueFrames, were each its own
 		events = append(events, fmt.Sprintf(`{"id":"%d/1","data":"%s"}`, n, strings.Repeat("x", 15<<10)))
@@ -124,8 +122,8 @@ func TestPushDuringResumeIsHeldBackAndNotDoubled(t *testing.T) {
 	tb.send(fmt.Sprintf(`{"type":1,"invocationId":"r","target":"resume","arguments":[{"epoch":"%s","after":0}]}`, first.Epoch))
 	<-g.entered                            // registered, and event 1 is caught up on
 	second := r.record(t, alice, event(2)) // so this one finds the connection
-	r.push(t, pushBody(alice, second, event(2)))
-	r.push(t, pushBody(alice, registry.Recorded{Epoch: first.Epoch, Numbers: first.Numbers}, event(1))) // a late one, to all
+	news := r.push(t, pushBody(alice, second, event(2)))
+	late := r.push(t, pushBody(alice, registry.Recorded{Epoch: first.Epoch, Numbers: first.Numbers}, event(1))) // to all
 	held := func() int {
 		s := r.index.of(alice)[0]
 		s.mu.Lock()
@@ -138,11 +136,20 @@ func TestPushDuringResumeIsHeldBackAndNotDoubled(t *testing.T) {
 	if got, want := tb.outcome(), (outcomeCall{"", first.Epoch, 1, event(1)}); got != want {
 		t.Errorf("first %+v, want %+v", got, want)
 	}
-	if got, want := tb.outcome(), (outcomeCall{"1", first.Epoch, 2, event(2)}); got != want {
-		t.Errorf("then %+v, want %+v", got, want)
+	o := tb.outcome()
+	if want := (outcomeCall{"1", first.Epoch, 2, event(2)}); o != want {
+		t.Errorf("then %+v, want %+v", o, want)
 	}
 	tb.expect(fmt.Sprintf(`{"type":3,"invocationId":"r","result":{"epoch":"%s","number":2}}`, first.Epoch))
+	tb.acknowledge(o)
 	tb.quiet()
+	id := second.Connections[0].ID
+	if got := states(<-news)[id]; got != envelope.Acked {
+		t.Errorf("the news are %s, want acked", got)
+	}
+	if got := states(<-late)[id]; got != envelope.Sent {
+		t.Errorf("what was caught up on is %s, want sent", got)
+	}
 }
 
 func TestTooManyPushesDuringResumeCutTheConnection(t *testing.T) {
@@ -153,15 +160,23 @@ func TestTooManyPushesDuringResumeCutTheConnection(t *testing.T) {
 	tb := r.connect(t, "alice")
 	tb.send(`{"type":1,"invocationId":"r","target":"resume","arguments":[` + fresh + `]}`)
 	<-g.entered
-	defer close(g.release)
 	d := envelope.Delivery{Customer: alice}
 	for range registry.MaxBatch {
 		d.Events = append(d.Events, envelope.Numbered{Event: json.RawMessage(event(1))})
 	}
+	var replies []<-chan envelope.PushReply
 	for range 1 + maxHeld/registry.MaxBatch {
-		r.push(t, envelope.Push{Deliveries: []envelope.Delivery{d}})
+		replies = append(replies, r.push(t, envelope.Push{Deliveries: []envelope.Delivery{d}}))
 	}
 	tb.expectEnd(0)
+	close(g.release)
+	for _, reply := range replies { // at once, although nobody will acknowledge
+		for id, state := range states(<-reply) {
+			if state != envelope.Gone {
+				t.Errorf("connection %s: %s, want gone", id, state)
+			}
+		}
+	}
 }
 
 func TestPanicEndsOneConnectionOnly(t *testing.T) {

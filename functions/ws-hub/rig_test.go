@@ -34,7 +34,7 @@ const (
 	pushAudience = "ws-hub-push"
 	pusher       = "complete"
 	page         = "https://shop.example"
-	patience     = 10 * time.Second // for anything that has to happen
+	patience     = 20 * time.Second // for anything that has to happen
 )
 
 var signingKey = func() *ecdsa.PrivateKey {
@@ -78,7 +78,7 @@ func newRig(t testing.TB, o options) *rig {
 		"TOKEN_ISSUER": issuer, "TOKEN_AUDIENCE": apiAudience, "TOKEN_JWKS_URL": jwks,
 		"PUSH_TOKEN_ISSUER": issuer, "PUSH_TOKEN_AUDIENCE": pushAudience, "PUSH_TOKEN_JWKS_URL": jwks, "PUSH_TOKEN_SUBJECT": pusher,
 		"CORRELATION_KEYS": correlationKey, "ALLOWED_ORIGINS": page, "REDIS_URL": r.redis.URL,
-		"DRAIN_WINDOW": "0s", "HEARTBEAT_INTERVAL": "20ms", "PUSH_ACK_WAIT": "5s",
+		"DRAIN_WINDOW": "0s", "HEARTBEAT_INTERVAL": "50ms", "REDIS_TIMEOUT": "10s", "PUSH_ACK_WAIT": "5s",
 	}
 	for k, v := range o.env {
 		env[k] = v

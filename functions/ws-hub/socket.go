@@ -127,6 +127,7 @@ func (s *session) end(ctx context.Context) {
 	s.mu.Lock()
 	s.phase = leaving
 	s.timer.Stop()
+	s.loseAll()
 	s.mu.Unlock()
 	s.unregister(ctx)
 

@@ -241,11 +241,16 @@ func (r *rig) push(t testing.TB, p envelope.Push) <-chan envelope.PushReply {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return r.pushText(t, string(body))
+}
+
+func (r *rig) pushText(t testing.TB, body string) <-chan envelope.PushReply {
+	t.Helper()
 	bearer := token(t, pushAudience, pusher)
 	answer := make(chan envelope.PushReply, 1)
 	go func() {
 		defer close(answer)
-		res, text, err := tryAsk(http.MethodPost, r.pushURL, bearer, string(body), "Content-Type", "application/json")
+		res, text, err := tryAsk(http.MethodPost, r.pushURL, bearer, body, "Content-Type", "application/json")
 		if err != nil {
 			t.Errorf("push: %v", err)
 			return

@@ -90,6 +90,12 @@ func Listen(ctx context.Context, cfg PrivateConfig, name, addr string, h http.Ha
 	return <-done
 }
 
+// ListenOn is Listen on a listener that is open already, for a function that has
+// to make its real address known before it serves. It closes the listener.
+func ListenOn(ctx context.Context, cfg PrivateConfig, name string, l net.Listener, h http.Handler) error {
+	return <-serve(ctx, cfg, name, l, h)
+}
+
 // start listens at once, and serves until ctx ends and the drain is over; then
 // the channel yields how it went.
 func start(ctx context.Context, cfg PrivateConfig, name, addr string, h http.Handler) (<-chan error, error) {
@@ -97,6 +103,10 @@ func start(ctx context.Context, cfg PrivateConfig, name, addr string, h http.Han
 	if err != nil {
 		return nil, fmt.Errorf("listening for %s requests: %w", name, err)
 	}
+	return serve(ctx, cfg, name, l, h), nil
+}
+
+func serve(ctx context.Context, cfg PrivateConfig, name string, l net.Listener, h http.Handler) <-chan error {
 	slog.InfoContext(ctx, "listening", "listener", name, "addr", l.Addr().String())
 	srv := &http.Server{
 		Handler: h, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
@@ -124,5 +134,5 @@ func start(ctx context.Context, cfg PrivateConfig, name, addr string, h http.Han
 		<-served
 		done <- err
 	}()
-	return done, nil
+	return done
 }
