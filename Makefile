@@ -1,0 +1,86 @@
+# Contoso Order Processing Platform: every target is described by `make help`.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PORT     ?= 8080
+DATA_DIR ?= .data
+FN       ?=
+IN       ?=
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+BIN     := build/bin
+SPA     := local/spa
+SPA_SRC := $(shell find $(SPA)/src $(SPA)/public $(SPA)/index.html $(SPA)/*.json $(SPA)/vite.config.ts 2>/dev/null)
+
+say = @printf '\033[1m▸ %s\033[0m\n' "$(1)"
+
+.PHONY: help
+help: ## list the targets
+	@printf 'Usage: make <target>\n\n'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+	@printf '\nVariables: PORT (8080), DATA_DIR (.data), FN and IN (for run-fn)\n'
+
+.PHONY: run
+run: build ## build and run the whole platform on this machine, until Ctrl-C
+	$(call say,starting the platform)
+	@exec $(BIN)/up --port $(PORT) --data $(DATA_DIR) run
+
+.PHONY: run-fn
+run-fn: build ## run one function in the foreground: FN=accept [IN=file]
+	@if [ -z "$(FN)" ]; then echo 'say which function: make run-fn FN=accept [IN=functions/accept/testdata/order.json]'; exit 2; fi
+	@exec $(BIN)/up --data $(DATA_DIR) fn $(FN) $(if $(IN),--in $(IN))
+
+.PHONY: build
+build: binaries build/spa/index.html ## build the binaries and the page
+
+.PHONY: binaries
+binaries:
+	$(call say,building the binaries (the first time takes some minutes))
+	@mkdir -p $(BIN)
+	@go build -o $(BIN)/ ./functions/... ./keda/... ./local/...
+
+$(SPA)/node_modules/.package-lock.json: $(SPA)/package.json $(SPA)/package-lock.json
+	$(call say,installing the page's packages)
+	@cd $(SPA) && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+build/spa/index.html: $(SPA)/node_modules/.package-lock.json $(SPA_SRC)
+	$(call say,building the page)
+	@cd $(SPA) && npm run --silent build
+	@touch $@
+
+.PHONY: test
+test: test-deps lint build ## everything CI checks
+	$(call say,testing the page)
+	@cd $(SPA) && npm run --silent test
+	$(call say,testing the Go packages (race detector on; random order))
+	@go test -race -shuffle=on -timeout 20m ./...
+	@printf '\033[1m✔ make test: all green\033[0m\n'
+
+.PHONY: test-deps
+test-deps:
+	@local/e2e/install-test-deps
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck, go.mod, dependency rules
+	$(call say,linting)
+	@bad=$$(gofmt -l functions shared keda local); if [ -n "$$bad" ]; then echo "gofmt would change:"; echo "$$bad"; exit 1; fi
+	@go mod tidy -diff
+	@go vet ./...
+	@go run $(STATICCHECK) ./...
+	@go test ./shared/deptest
+
+.PHONY: bench
+bench: ## run the benchmarks
+	@go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf build $(SPA)/node_modules
+
+.PHONY: clean-data
+clean-data: ## forget all orders, keys and sign-ins of this machine
+	rm -rf $(DATA_DIR)

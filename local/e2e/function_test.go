@@ -1,0 +1,71 @@
+package e2e_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+)
+
+func (c *command) say(t *testing.T, within time.Duration, parts ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	defer cancel()
+	if _, err := c.out.await(ctx, parts...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFunctionInTheForegroundTakesTheStacksPlace(t *testing.T) {
+	s := run(t, t.TempDir())
+	own := s.pids(t, "accept")
+	c := up(t, s.data, "fn", "accept", "--in", "functions/accept/testdata/order.json")
+	c.say(t, startTimeout, "POST /v1/orders", "202 Accepted")
+	for _, pid := range s.pids(t, "accept") {
+		if len(own) > 0 && pid == own[0] && alive(pid) {
+			t.Error("the stack's own accept still runs")
+		}
+	}
+	// The page's way to accept leads to the one in the foreground.
+	var o order
+	status, err := s.call(t.Context(), http.MethodPost, "/v1/orders", s.token(t, "alice"),
+		`{"currency":"EUR","lines":[{"sku":"A","quantity":1,"unitPrice":"1"}]}`, &o)
+	if err != nil || status != http.StatusAccepted {
+		t.Fatalf("through the edge: %d, %v", status, err)
+	}
+	c.say(t, seen, "order accepted", o.CorrelationID)
+
+	c.stop(t)
+	deadline := time.Now().Add(seen)
+	for {
+		pids := s.pids(t, "accept")
+		if len(pids) > 0 && pids[0] != own[0] && alive(pids[0]) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the stack did not start its own accept again")
+		}
+		time.Sleep(50 * time.Millisecond) // between two looks at the processes
+	}
+}
+
+func TestEveryFunctionTakesItsExample(t *testing.T) {
+	s := run(t, t.TempDir())
+	for function, want := range map[string][]string{
+		"status":          {"GET /v1/orders?limit=5", "200 OK"},
+		"process-session": {"order stored", "5f1d7a84-2b3c-8e10-9c4d-0a1b2c3d4e5f"},
+		"complete":        {"outcome handled", "5f1d7a84-2b3c-8e10-9c4d-0a1b2c3d4e5f"},
+		"ws-hub":          {"POST /internal/push", "200 OK"},
+	} {
+		file := map[string]string{"status": "path.txt", "process-session": "accepted.json", "complete": "completed.json", "ws-hub": "push.json"}[function]
+		c := up(t, s.data, "fn", function, "--in", "functions/"+function+"/testdata/"+file)
+		c.say(t, startTimeout, want...)
+		c.stop(t)
+	}
+}
+
+func TestFunctionAloneStartsWhatItNeeds(t *testing.T) {
+	c := up(t, t.TempDir(), "fn", "process-session", "--in", "functions/process-session/testdata/accepted.json")
+	c.say(t, startTimeout, "No stack is running")
+	c.say(t, startTimeout, "order stored", "5f1d7a84-2b3c-8e10-9c4d-0a1b2c3d4e5f")
+}
