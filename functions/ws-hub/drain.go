@@ -38,7 +38,7 @@ func (h *hub) drain(ctx context.Context) {
 	select {
 	case <-left:
 		return
-	case <-time.After(writeWait): // slow ones, and any that came in while the door was shut
+	case <-time.After(writeWait): // these do not even take the goodbye
 	}
 	for _, s := range h.index.all() {
 		s.cut("drain is over")

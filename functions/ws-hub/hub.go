@@ -163,6 +163,12 @@ func (d *door) enter() bool {
 	return true
 }
 
+func (d *door) isShut() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.shut
+}
+
 func (d *door) close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()

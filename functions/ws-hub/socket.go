@@ -94,6 +94,9 @@ func (s *session) begin(ms *melody.Session) {
 	s.hub.index.add(s)
 	connections.Inc()
 	s.opened()
+	if s.hub.door.isShut() { // it came in before, but the drain may not have seen it
+		s.leave(draining, "drain")
+	}
 }
 
 // handleError takes what goes wrong with the socket. It may be called under mu.
