@@ -33,6 +33,9 @@ run-fn: build ## run one function in the foreground: FN=accept [IN=file]
 	@if [ -z "$(FN)" ]; then echo 'say which function: make run-fn FN=accept [IN=functions/accept/testdata/order.json]'; exit 2; fi
 	@exec $(BIN)/up --data $(DATA_DIR) fn $(FN) $(if $(IN),--in $(IN))
 
+.PHONY: deps
+deps: $(SPA)/node_modules/.package-lock.json ## install the packages of the page
+
 .PHONY: build
 build: binaries build/spa/index.html ## build the binaries and the page
 

@@ -89,11 +89,11 @@ func (h *hub) run(ctx context.Context) error {
 		})
 	}
 	serve(func() error {
-		cfg := httpserve.PrivateConfig{DrainTimeout: h.cfg.HTTP.DrainTimeout}
+		cfg := httpserve.DrainConfig{DrainTimeout: h.cfg.HTTP.DrainTimeout}
 		return httpserve.ListenOn(open, cfg, "push", pushPort, h.pushRoutes())
 	})
 	serve(func() error {
-		return httpserve.Listen(ctx, h.cfg.HTTP.PrivateConfig, "public", h.cfg.HTTP.Addr, h.publicRoutes(open))
+		return httpserve.Listen(ctx, h.cfg.HTTP.DrainConfig, "public", h.cfg.HTTP.Addr, h.publicRoutes(open))
 	})
 	again := make(chan struct{}, 1)
 	serve(func() error { h.keepLease(open, pushURL, again); return nil })

@@ -20,8 +20,8 @@ func run(ctx context.Context, env envconfig.Lookuper) error {
 	if err != nil {
 		return err
 	}
-	listen := httpserve.PrivateConfig{PrivateAddr: cfg.PrivateAddr, DrainTimeout: drainTimeout}
-	return httpserve.WithPrivate(ctx, listen, func(ctx context.Context) error {
-		return httpserve.Listen(ctx, listen, "public", cfg.Addr, newEdge(&cfg, tokens))
+	drain := httpserve.DrainConfig{DrainTimeout: drainTimeout}
+	return httpserve.WithPrivate(ctx, httpserve.PrivateConfig{PrivateAddr: cfg.PrivateAddr}, func(ctx context.Context) error {
+		return httpserve.Listen(ctx, drain, "public", cfg.Addr, newEdge(&cfg, tokens))
 	})
 }

@@ -29,12 +29,12 @@ func run(ctx context.Context, env envconfig.Lookuper) error {
 	if err := service.write(ctx); err != nil { // before anything is told to be ready
 		return err
 	}
-	listen := httpserve.PrivateConfig{PrivateAddr: cfg.PrivateAddr, DrainTimeout: drainTimeout}
-	return httpserve.WithPrivate(ctx, listen, func(ctx context.Context) error {
+	drain := httpserve.DrainConfig{DrainTimeout: drainTimeout}
+	return httpserve.WithPrivate(ctx, httpserve.PrivateConfig{PrivateAddr: cfg.PrivateAddr}, func(ctx context.Context) error {
 		g, ctx := errgroup.WithContext(ctx)
 		g.Go(func() error { return service.keep(ctx) })
-		g.Go(func() error { return httpserve.Listen(ctx, listen, "internal", cfg.InternalAddr, tokens.handler()) })
-		g.Go(func() error { return httpserve.Listen(ctx, listen, "public", cfg.Addr, public) })
+		g.Go(func() error { return httpserve.Listen(ctx, drain, "internal", cfg.InternalAddr, tokens.handler()) })
+		g.Go(func() error { return httpserve.Listen(ctx, drain, "public", cfg.Addr, public) })
 		return g.Wait()
 	})
 }

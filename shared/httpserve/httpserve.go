@@ -31,9 +31,13 @@ const (
 	maxHeaderBytes    = 32 << 10
 )
 
-// PrivateConfig is for a function that serves nothing but its own state.
+// PrivateConfig says where a function shows how it is.
 type PrivateConfig struct {
-	PrivateAddr  string        `env:"PRIVATE_ADDR, default=:9090" help:"address of /livez, /readyz and /metrics"`
+	PrivateAddr string `env:"PRIVATE_ADDR, default=:9090" help:"address of /livez, /readyz and /metrics"`
+}
+
+// DrainConfig says how a function stops serving.
+type DrainConfig struct {
 	DrainDelay   time.Duration `env:"DRAIN_DELAY, default=5s" help:"wait between becoming unready and refusing work"`
 	DrainTimeout time.Duration `env:"DRAIN_TIMEOUT, default=20s" help:"how long work in hand may take to finish"`
 }
@@ -42,13 +46,14 @@ type PrivateConfig struct {
 type Config struct {
 	Addr string `env:"HTTP_ADDR, default=:8080" help:"address to serve on"`
 	PrivateConfig
+	DrainConfig
 }
 
 // Serve serves h on the public port until ctx ends and the requests in hand are
 // done.
 func Serve(ctx context.Context, cfg Config, h http.Handler) error {
 	return WithPrivate(ctx, cfg.PrivateConfig, func(ctx context.Context) error {
-		return Listen(ctx, cfg.PrivateConfig, "public", cfg.Addr, h)
+		return Listen(ctx, cfg.DrainConfig, "public", cfg.Addr, h)
 	})
 }
 
@@ -69,7 +74,7 @@ func WithPrivate(ctx context.Context, cfg PrivateConfig, work func(context.Conte
 	})
 	// Not bound to ctx: the private port answers until the work is done.
 	privateCtx, closePrivate := context.WithCancel(context.WithoutCancel(ctx))
-	done, err := start(privateCtx, PrivateConfig{DrainTimeout: time.Second}, "private", cfg.PrivateAddr, mux)
+	done, err := start(privateCtx, DrainConfig{DrainTimeout: time.Second}, "private", cfg.PrivateAddr, mux)
 	if err != nil {
 		closePrivate()
 		return err
@@ -82,7 +87,7 @@ func WithPrivate(ctx context.Context, cfg PrivateConfig, work func(context.Conte
 }
 
 // Listen serves h under a name until ctx ends, then drains as cfg says.
-func Listen(ctx context.Context, cfg PrivateConfig, name, addr string, h http.Handler) error {
+func Listen(ctx context.Context, cfg DrainConfig, name, addr string, h http.Handler) error {
 	done, err := start(ctx, cfg, name, addr, h)
 	if err != nil {
 		return err
@@ -92,13 +97,13 @@ func Listen(ctx context.Context, cfg PrivateConfig, name, addr string, h http.Ha
 
 // ListenOn is Listen on a listener that is open already, for a function that has
 // to make its real address known before it serves. It closes the listener.
-func ListenOn(ctx context.Context, cfg PrivateConfig, name string, l net.Listener, h http.Handler) error {
+func ListenOn(ctx context.Context, cfg DrainConfig, name string, l net.Listener, h http.Handler) error {
 	return <-serve(ctx, cfg, name, l, h)
 }
 
 // start listens at once, and serves until ctx ends and the drain is over; then
 // the channel yields how it went.
-func start(ctx context.Context, cfg PrivateConfig, name, addr string, h http.Handler) (<-chan error, error) {
+func start(ctx context.Context, cfg DrainConfig, name, addr string, h http.Handler) (<-chan error, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listening for %s requests: %w", name, err)
@@ -106,7 +111,7 @@ func start(ctx context.Context, cfg PrivateConfig, name, addr string, h http.Han
 	return serve(ctx, cfg, name, l, h), nil
 }
 
-func serve(ctx context.Context, cfg PrivateConfig, name string, l net.Listener, h http.Handler) <-chan error {
+func serve(ctx context.Context, cfg DrainConfig, name string, l net.Listener, h http.Handler) <-chan error {
 	slog.InfoContext(ctx, "listening", "listener", name, "addr", l.Addr().String())
 	srv := &http.Server{
 		Handler: h, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,

@@ -45,7 +45,8 @@ func serve(t *testing.T, h http.Handler) (public, private string, stop context.C
 	go func() {
 		ended <- httpserve.Serve(ctx, httpserve.Config{
 			Addr:          "127.0.0.1:0",
-			PrivateConfig: httpserve.PrivateConfig{PrivateAddr: "127.0.0.1:0", DrainTimeout: 5 * time.Second},
+			PrivateConfig: httpserve.PrivateConfig{PrivateAddr: "127.0.0.1:0"},
+			DrainConfig:   httpserve.DrainConfig{DrainTimeout: 5 * time.Second},
 		}, h)
 	}()
 	for range 2 {
