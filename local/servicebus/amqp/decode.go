@@ -72,26 +72,20 @@ func (d *Decoder) Binary() ([]byte, error) {
 
 // Skip passes over one value without looking inside it.
 func (d *Decoder) Skip() error {
-	for range MaxDepth + 1 {
+	for left := 1; left > 0; left-- {
 		code, err := d.constructor()
 		if err != nil {
 			return err
 		}
-		if code != codeDescribed {
-			_, err = d.body(code)
-			return err
-		}
-		// A described value is its descriptor, then the value itself; a
-		// descriptor is a single symbol or ulong in everything we skip.
-		code, err = d.constructor()
-		if err != nil {
-			return err
+		if code == codeDescribed {
+			left += 2 // its descriptor and the value itself, either described again perhaps
+			continue
 		}
 		if _, err := d.body(code); err != nil {
 			return err
 		}
 	}
-	return errDepth
+	return nil
 }
 
 func (d *Decoder) constructor() (byte, error) {

@@ -51,6 +51,18 @@ func TestRewriteChangesHeaderAndAnnotationsAlone(t *testing.T) {
 	}
 }
 
+func TestWhatInspectAcceptsCanBeRewritten(t *testing.T) {
+	described := Described{Descriptor: Described{uint64(1), uint64(2)}, Value: Described{Symbol("x"), uint64(3)}}
+	encoded := Append(appendDescriptor(nil, sectionMessageAnnotations), Map{{Symbol("kept"), described}})
+	if _, err := Inspect(encoded); err != nil {
+		t.Fatal(err)
+	}
+	got, err := (&Rewrite{}).Append(nil, encoded)
+	if err != nil || !bytes.HasSuffix(got, Append(nil, described)) {
+		t.Errorf("rewritten % x, error %v", got, err)
+	}
+}
+
 func TestRewriteMergesApplicationProperties(t *testing.T) {
 	r := Rewrite{ApplicationProperties: Map{{"two", int64(2)}, {"three", true}}}
 	for name, encoded := range map[string][]byte{

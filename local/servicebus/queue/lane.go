@@ -64,7 +64,7 @@ func (b *backlog) pop() {
 func (b *backlog) insert(m *message) {
 	switch n := len(b.messages); {
 	case b.len() == 0 || b.messages[n-1].Sequence < m.Sequence:
-		if b.head > 0 && n == cap(b.messages) {
+		if n == cap(b.messages) && b.head > n/2 { // else it grows: moving many for a little room costs more
 			b.messages, b.head = slices.Delete(b.messages, 0, b.head), 0
 		}
 		b.messages = append(b.messages, m)

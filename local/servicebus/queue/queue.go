@@ -87,6 +87,19 @@ func (q *Queue) Send(messages ...Message) error {
 	return nil
 }
 
+// opens says whether a receiver, of a session or not, can be opened.
+func (q *Queue) opens(session bool) error {
+	switch {
+	case q.broker.closed:
+		return ErrClosed
+	case session && !q.settings.RequiresSession:
+		return ErrNotSessionQueue
+	case !session && q.settings.RequiresSession:
+		return ErrSessionQueue
+	}
+	return nil
+}
+
 func (q *Queue) check(m *Message) error {
 	if q.settings.RequiresSession && m.SessionID == nil {
 		return ErrSessionID

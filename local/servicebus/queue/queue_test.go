@@ -260,4 +260,15 @@ func TestClosedBrokerTakesNothing(t *testing.T) {
 		r.Resume()
 		r.Close()
 	}, queue.Settings{Name: "q"})
+	inBubble(t, func(t *testing.T, b *queue.Broker) {
+		q := find(t, b, "q")
+		waiting, _ := acceptNext(q, time.Hour)
+		b.Close()
+		waiting.Close()
+		_, named := accept(q, "s")
+		_, next := acceptNext(q, time.Second)
+		if !errors.Is(named.opened, queue.ErrClosed) || !errors.Is(next.opened, queue.ErrClosed) {
+			t.Errorf("errors %v and %v, want ErrClosed", named.opened, next.opened)
+		}
+	}, sessions)
 }

@@ -55,8 +55,8 @@ func (q *Queue) Receive(c Consumer, mode Mode) *Receiver {
 	q.broker.mu.Lock()
 	defer q.broker.mu.Unlock()
 	r := q.newReceiver(c, mode)
-	if q.settings.RequiresSession {
-		c.Opened(Grant{}, ErrSessionQueue)
+	if err := q.opens(false); err != nil {
+		c.Opened(Grant{}, err)
 		return r
 	}
 	r.lane = q.lane(nil)
@@ -71,12 +71,12 @@ func (q *Queue) AcceptSession(c Consumer, mode Mode, session string) *Receiver {
 	q.broker.mu.Lock()
 	defer q.broker.mu.Unlock()
 	r := q.newReceiver(c, mode)
-	switch {
-	case !q.settings.RequiresSession:
-		c.Opened(Grant{}, ErrNotSessionQueue)
-		return r
-	case utf8.RuneCountInString(session) > MaxIDLength:
-		c.Opened(Grant{}, ErrIDTooLong)
+	err := q.opens(true)
+	if err == nil && utf8.RuneCountInString(session) > MaxIDLength {
+		err = ErrIDTooLong
+	}
+	if err != nil {
+		c.Opened(Grant{}, err)
 		return r
 	}
 	l := q.lane(&session)
@@ -94,8 +94,8 @@ func (q *Queue) AcceptNextSession(c Consumer, mode Mode, patience time.Duration)
 	q.broker.mu.Lock()
 	defer q.broker.mu.Unlock()
 	r := q.newReceiver(c, mode)
-	if !q.settings.RequiresSession {
-		c.Opened(Grant{}, ErrNotSessionQueue)
+	if err := q.opens(true); err != nil {
+		c.Opened(Grant{}, err)
 		return r
 	}
 	if first := q.onOffer.Front(); first != nil {
@@ -176,6 +176,9 @@ func (r *Receiver) Abort() { r.close(true) }
 func (r *Receiver) close(charge bool) {
 	r.queue.broker.mu.Lock()
 	defer r.queue.broker.mu.Unlock()
+	if r.queue.broker.closed {
+		return
+	}
 	r.queue.unwait(r)
 	r.end(charge)
 }
@@ -183,7 +186,7 @@ func (r *Receiver) close(charge bool) {
 // end takes the receiver out of its lane, which others may have then.
 func (r *Receiver) end(charge bool) {
 	l, q := r.lane, r.queue
-	if l == nil || q.broker.closed {
+	if l == nil {
 		return
 	}
 	r.lane = nil

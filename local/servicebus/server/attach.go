@@ -30,8 +30,8 @@ func (s *session) attach(p *amqp.Attach) error {
 		return amqp.Errorf(amqp.CondNotAllowed, "handle %d is over the maximum %d", p.Handle, maxHandle)
 	case s.conn.links >= maxLinks:
 		return amqp.Errorf(amqp.CondResourceLimitExceeded, "more than %d links", maxLinks)
-	case len(p.Name) > maxNameBytes:
-		return amqp.Errorf(amqp.CondInvalidField, "link name over %d octets", maxNameBytes)
+	case max(len(p.Name), len(p.Source.Address()), len(p.Target.Address())) > maxNameBytes:
+		return amqp.Errorf(amqp.CondInvalidField, "link name or address over %d octets", maxNameBytes)
 	}
 	e := endpoint{session: s, attach: p}
 	if p.Role == amqp.RoleSender {
@@ -128,7 +128,7 @@ func (c *conn) node(address string) (node, error) {
 		return node{answer: c.putToken}, nil
 	}
 	path, isManagement := cutSuffixFold(address, managementSuffix)
-	if !c.authorized(path) {
+	if !c.authorized(address) {
 		return node{}, amqp.Errorf(amqp.CondUnauthorizedAccess, "no token covers '%s'", address)
 	}
 	q, err := c.server.broker.Queue(path)

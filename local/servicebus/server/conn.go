@@ -41,7 +41,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 		server:   s,
 		nc:       nc,
 		frames:   amqp.NewFrameReader(nc, maxFrameBytes),
-		out:      newOutbox(),
+		out:      newOutbox(nc),
 		sessions: make(map[uint16]*session),
 		claims:   make(map[string]sas.Claim),
 		replies:  make(map[string]*answers),
@@ -56,7 +56,7 @@ var errClosed = errors.New("closed by the peer")
 // serve runs the connection to its end and closes it.
 func (c *conn) serve(ctx context.Context) error {
 	var writer sync.WaitGroup
-	writer.Go(func() { c.out.write(c.nc) })
+	writer.Go(c.out.write)
 	stop := context.AfterFunc(ctx, func() {
 		c.out.close(amqp.Errorf(amqp.CondConnectionForced, "the broker is shutting down"))
 		c.nc.SetReadDeadline(time.Unix(1, 0))
@@ -165,10 +165,14 @@ func (c *conn) next() error {
 		return c.begin(f.Channel, p)
 	}
 	s := c.sessions[f.Channel]
-	if s == nil {
-		return amqp.Errorf(amqp.CondNotAllowed, "%T on channel %d, which has no session", p, f.Channel)
+	_, isEnd := p.(*amqp.End)
+	switch {
+	case s != nil:
+		return s.handle(p, payload)
+	case isEnd && c.opened:
+		return nil // go-amqp ends the sessions that a context kept it from beginning
 	}
-	return s.handle(p, payload)
+	return amqp.Errorf(amqp.CondNotAllowed, "%T on channel %d, which has no session", p, f.Channel)
 }
 
 func (c *conn) open(p *amqp.Open) error {

@@ -6,6 +6,7 @@ import "github.com/contoso/orders/local/servicebus/amqp"
 type endpoint struct {
 	session  *session
 	attach   *amqp.Attach // the peer's
+	attached bool         // by us; guarded by out.mu
 	detached bool         // by us; guarded by out.mu
 }
 
@@ -20,7 +21,11 @@ func (e *endpoint) accept(filter, properties amqp.Map) {
 		answer.MaxMessageSize = maxMessageBytes
 	}
 	answer.Properties = properties
-	e.session.lockedSend(answer)
+	out := e.session.conn.out
+	out.mu.Lock()
+	defer out.mu.Unlock()
+	e.attached = true
+	e.session.send(answer, nil)
 }
 
 // counterpart is an attach with the peer's name, handle and settle modes, and the
@@ -39,24 +44,39 @@ func (e *endpoint) counterpart() *amqp.Attach {
 	return a
 }
 
-// refuse answers the attach without termini and detaches at once (§2.6.3).
+// refuse answers the attach and detaches at once.
 func (e *endpoint) refuse(err *amqp.Error) {
 	out := e.session.conn.out
 	out.mu.Lock()
 	defer out.mu.Unlock()
-	e.session.send(e.counterpart(), nil)
 	e.detach(err)
 }
 
-// detach ends the link for the reason given. The caller holds out.mu.
-func (e *endpoint) detach(err *amqp.Error) {
+// detach implements link. An attach that is still unanswered gets its answer
+// first, without termini (§2.6.3).
+func (e *endpoint) detach(reason *amqp.Error) {
+	if !e.attached {
+		e.attached = true
+		e.session.send(e.counterpart(), nil)
+	}
 	if !e.detached {
 		e.detached = true
-		e.session.send(&amqp.Detach{Handle: e.attach.Handle, Closed: true, Error: err}, nil)
+		e.session.send(&amqp.Detach{Handle: e.attach.Handle, Closed: true, Error: reason}, nil)
 	}
 }
 
-func (e *endpoint) detachedByUs() bool { return e.detached }
+// tell sends a flow with the link's state, for as long as there is a link.
+func (e *endpoint) tell(deliveryCount, credit uint32, drain bool) {
+	out := e.session.conn.out
+	out.mu.Lock()
+	defer out.mu.Unlock()
+	if !e.attached || e.detached {
+		return
+	}
+	f := e.session.flowState()
+	f.Handle, f.DeliveryCount, f.LinkCredit, f.Drain = &e.attach.Handle, &deliveryCount, &credit, drain
+	e.session.send(f, nil)
+}
 
 // refused is a link that waits only for the peer to see that it was refused.
 type refused struct{ endpoint }

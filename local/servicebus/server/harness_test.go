@@ -31,6 +31,13 @@ type broker struct {
 // start serves the given queues until the test ends.
 func start(t testing.TB, settings ...queue.Settings) *broker {
 	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	return startOn(t, ln, settings...)
+}
+
+func startOn(t testing.TB, ln net.Listener, settings ...queue.Settings) *broker {
+	t.Helper()
 	b, err := queue.New(settings...)
 	if err != nil {
 		t.Fatal(err)
@@ -41,10 +48,6 @@ func start(t testing.TB, settings ...queue.Settings) *broker {
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(pem)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	s := server.New(server.Config{
 		Broker:      b,
 		Key:         testKey,

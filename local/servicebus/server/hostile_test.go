@@ -98,19 +98,27 @@ func TestHugeDispositionRangeCostsNothing(t *testing.T) {
 	}
 }
 
-func TestBrokenConnectionChargesADelivery(t *testing.T) {
+func TestBrokenConnectionFreesItsSessionAndChargesADelivery(t *testing.T) {
 	t.Parallel()
-	b := start(t, sessions)
-	proxy := newProxy(t, b.addr)
-	through := broker{addr: proxy.addr, roots: b.roots}
-	c := b.client(t)
-	send(t, c, "q", in("s", "a"))
-	receive(t, accept(t, through.client(t), "q", "s"), 1)
-	proxy.cut()
-	r, err := c.AcceptNextSessionForQueue(within(t), "q", nil)
-	must(t, err)
-	if got := receive(t, r, 1)[0]; got.DeliveryCount != 2 {
-		t.Errorf("delivery count %d, want 2", got.DeliveryCount)
+	for name, cut := range map[string]func(*proxy){
+		"ended": (*proxy).cut,
+		"reset": (*proxy).reset, // as by SIGKILL with octets unread
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := start(t, sessions)
+			proxy := newProxy(t, b.addr)
+			through := broker{addr: proxy.addr, roots: b.roots}
+			c := b.client(t)
+			send(t, c, "q", in("s", "a"))
+			receive(t, accept(t, through.client(t), "q", "s"), 1)
+			cut(proxy)
+			r, err := c.AcceptNextSessionForQueue(within(t), "q", nil) // long before the lock ends
+			must(t, err)
+			if got := receive(t, r, 1)[0]; got.DeliveryCount != 2 {
+				t.Errorf("delivery count %d, want 2", got.DeliveryCount)
+			}
+		})
 	}
 }
 

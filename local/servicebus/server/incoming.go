@@ -30,12 +30,7 @@ type incoming struct {
 // grantCredit renews the peer's credit.
 func (l *incoming) grantCredit() {
 	l.credit = linkCredit
-	out := l.session.conn.out
-	out.mu.Lock()
-	defer out.mu.Unlock()
-	f := l.session.flowState()
-	f.Handle, f.DeliveryCount, f.LinkCredit = new(l.attach.Handle), new(l.deliveryCount), new(l.credit)
-	l.session.send(f, nil)
+	l.tell(l.deliveryCount, l.credit, false)
 }
 
 func (l *incoming) flow(p *amqp.Flow) {

@@ -40,6 +40,7 @@ const (
 	idleTimeout      = time.Minute      // advertised; twice that without a frame ends a connection (§2.4.5)
 	writeTimeout     = 30 * time.Second
 	lastWords        = 500 * time.Millisecond // for a close to reach the peer
+	acceptPause      = 50 * time.Millisecond  // for files to be closed before the next is opened
 
 	// A receiver that names no time waits this long for a session, as with
 	// Azure. One that does is answered a little early, so that the answer

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,6 +90,36 @@ func TestLinkWithoutATokenIsRefused(t *testing.T) {
 		p.send(attach, nil)
 		if d := await[*amqp.Detach](p); d.Error == nil || d.Error.Condition != amqp.CondUnauthorizedAccess {
 			t.Errorf("link %s: detached with %v, want %s", attach.Name, d.Error, amqp.CondUnauthorizedAccess)
+		}
+	}
+}
+
+func TestNothingIsToldOfALinkAfterItsDetach(t *testing.T) {
+	t.Parallel()
+	p := dial(t, start(t, queue.Settings{Name: "q"}))
+	p.send(&amqp.Attach{Name: "l", Target: amqp.NewTarget("q"), InitialDeliveryCount: new(uint32(0))}, nil)
+	await[*amqp.Detach](p) // refused: there is no token
+	p.send(&amqp.Flow{Handle: new(uint32(0)), Echo: true}, nil)
+	p.send(&amqp.End{}, nil)
+	f, err := p.frames.Next()
+	must(t, err)
+	if got, _, err := amqp.ParsePerformative(f.Body); err != nil || fmt.Sprintf("%T", got) != "*amqp.End" {
+		t.Errorf("got %T, error %v, want the end alone", got, err)
+	}
+}
+
+func TestLongAddressIsRefused(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	for _, attach := range []*amqp.Attach{
+		{Name: strings.Repeat("x", 2000)},
+		{Target: amqp.NewTarget(strings.Repeat("x", 2000))},
+		{Role: amqp.RoleReceiver, Source: amqp.NewSource(strings.Repeat("x", 2000))},
+	} {
+		p := dial(t, b)
+		p.send(attach, nil)
+		if c := await[*amqp.Close](p); c.Error == nil || c.Error.Condition != amqp.CondInvalidField {
+			t.Errorf("closed with %v, want %s", c.Error, amqp.CondInvalidField)
 		}
 	}
 }

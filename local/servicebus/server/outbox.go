@@ -10,6 +10,8 @@ import (
 
 // An outbox holds frames until the writer has written them.
 type outbox struct {
+	nc net.Conn
+
 	mu       sync.Mutex
 	buf      []byte
 	maxFrame uint32        // what the peer accepts
@@ -24,8 +26,9 @@ type outbox struct {
 // outbox. It is called without the outbox's lock.
 type resumer interface{ resume() }
 
-func newOutbox() *outbox {
+func newOutbox(nc net.Conn) *outbox {
 	return &outbox{
+		nc:       nc,
 		maxFrame: amqp.MinMaxFrameSize,
 		beat:     idleTimeout / 2,
 		paused:   make(map[resumer]struct{}),
@@ -40,7 +43,17 @@ func (o *outbox) frame(kind byte, channel uint16, p amqp.Performative, payload [
 	}
 	o.buf = amqp.AppendFrame(o.buf, kind, channel, p, payload)
 	if len(o.buf) > maxOutboxBytes {
+		o.stop()
+	}
+	o.wake()
+}
+
+// stop makes the writer end once it has written what is there, and gives it
+// little time for that, even if it is writing already. The caller holds o.mu.
+func (o *outbox) stop() {
+	if !o.closing {
 		o.closing = true
+		_ = o.nc.SetWriteDeadline(time.Now().Add(lastWords)) // or writing fails at once
 	}
 	o.wake()
 }
@@ -71,16 +84,14 @@ func (o *outbox) close(e *amqp.Error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.frame(amqp.FrameAMQP, 0, &amqp.Close{Error: e}, nil)
-	o.closing = true
-	o.wake()
+	o.stop()
 }
 
 // end makes the writer stop once it has written what is there.
 func (o *outbox) end() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.closing = true
-	o.wake()
+	o.stop()
 }
 
 // peer takes over what the peer's open says.
@@ -94,9 +105,9 @@ func (o *outbox) peer(p *amqp.Open) {
 	o.wake()
 }
 
-// write writes to nc until the end, or until nc fails, and closes it.
-func (o *outbox) write(nc net.Conn) {
-	defer nc.Close()
+// write writes until the end, or until the connection fails, and closes it.
+func (o *outbox) write() {
+	defer o.nc.Close()
 	heartbeat := time.NewTimer(idleTimeout)
 	defer heartbeat.Stop()
 	var written []byte // the buffer of the last round, to be filled again
@@ -111,19 +122,15 @@ func (o *outbox) write(nc net.Conn) {
 		b, closing := o.buf, o.closing
 		o.buf = written[:0]
 		heartbeat.Reset(o.beat)
+		if !closing { // else stop has set the deadline
+			_ = o.nc.SetWriteDeadline(time.Now().Add(writeTimeout)) // or writing fails at once
+		}
 		o.mu.Unlock()
 		if idle && len(b) == 0 {
 			b = amqp.AppendHeartbeat(b)
 		}
-		timeout := writeTimeout
-		if closing {
-			timeout = lastWords
-		}
 		if len(b) > 0 {
-			if nc.SetWriteDeadline(time.Now().Add(timeout)) != nil {
-				return
-			}
-			if _, err := nc.Write(b); err != nil {
+			if _, err := o.nc.Write(b); err != nil {
 				return
 			}
 		}

@@ -111,12 +111,7 @@ func (l *outgoing) flow(p *amqp.Flow) {
 	} else {
 		limit, credit = l.receiver.Progress()
 	}
-	out := l.session.conn.out
-	out.mu.Lock()
-	defer out.mu.Unlock()
-	f := l.session.flowState()
-	f.Handle, f.DeliveryCount, f.LinkCredit, f.Drain = p.Handle, &limit, &credit, p.Drain
-	l.session.send(f, nil)
+	l.tell(limit, credit, p.Drain)
 }
 
 func (l *outgoing) close(broken bool) {

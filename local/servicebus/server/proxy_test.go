@@ -43,6 +43,16 @@ func newProxy(t *testing.T, to string) *proxy {
 	return p
 }
 
+// reset is cut without a good-bye: ends learn by a TCP reset.
+func (p *proxy) reset() {
+	p.mu.Lock()
+	for _, nc := range p.ends {
+		_ = nc.(*net.TCPConn).SetLinger(0) // fails if the peer was first
+	}
+	p.mu.Unlock()
+	p.cut()
+}
+
 // cut ends all connections at once, and takes no more.
 func (p *proxy) cut() {
 	p.ln.Close()

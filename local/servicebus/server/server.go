@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -85,6 +86,13 @@ func (s *Server) accept(ctx context.Context, ln net.Listener, web *handoff) erro
 				nc.Close()
 			}
 			return nil
+		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+			s.log.Warn("connection refused: no file descriptor left")
+			select {
+			case <-ctx.Done():
+			case <-time.After(acceptPause):
+			}
+			continue
 		case err != nil:
 			return err
 		}

@@ -37,8 +37,9 @@ type link interface {
 	// mean it.
 	close(broken bool)
 
-	// detachedByUs says that we have already sent a detach.
-	detachedByUs() bool
+	// detach sends a detach, with the reason if there is one, unless we have
+	// already. The caller holds out.mu.
+	detach(reason *amqp.Error)
 }
 
 func newSession(c *conn, channel uint16, p *amqp.Begin) *session {
@@ -113,9 +114,7 @@ func (s *session) detach(p *amqp.Detach) error {
 	s.drop(p.Handle, l, false)
 	s.conn.out.mu.Lock()
 	defer s.conn.out.mu.Unlock()
-	if !l.detachedByUs() { // else this is the peer's answer
-		s.send(&amqp.Detach{Handle: p.Handle, Closed: true}, nil)
-	}
+	l.detach(nil)
 	return nil
 }
 
@@ -186,9 +185,14 @@ func (s *session) disposition(p *amqp.Disposition) {
 		if err := u.link.settle(u.token, p.State); err != nil {
 			state = amqp.Rejected(amqpError(err))
 		}
-		if !p.Settled {
-			s.lockedSend(&amqp.Disposition{Role: amqp.RoleSender, First: id, Last: id, Settled: true, State: state})
+		if p.Settled {
+			continue
 		}
+		s.conn.out.mu.Lock()
+		if !u.link.detached { // a session lock may have been lost meanwhile
+			s.send(&amqp.Disposition{Role: amqp.RoleSender, First: id, Last: id, Settled: true, State: state}, nil)
+		}
+		s.conn.out.mu.Unlock()
 	}
 }
 
