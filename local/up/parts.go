@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -11,13 +12,13 @@ import (
 
 // launch starts a part with the common environment under its own, and keeps it in
 // the stack.
-func (s *stack) launch(ctx context.Context, part service) (*service, error) {
+func (s *stack) launch(ctx context.Context, part *service) (*service, error) {
 	part.bin, part.logs, part.log = s.bin, s.logs, s.log
 	s.mu.Lock()
-	part.env = append(append([]string(nil), s.env...), part.env...)
-	s.services[part.name] = &part
+	part.env = slices.Concat(s.env, part.env)
+	s.services[part.name] = part
 	s.mu.Unlock()
-	return &part, part.launch(ctx)
+	return part, part.launch(ctx)
 }
 
 // addr returns where a launched part listens.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -20,7 +22,7 @@ type service struct {
 	name string
 	args []string
 	env  []string
-	pins map[string]string // listener → variable that sets its address, or "" when args do
+	pins map[string]string // listener → variable or -flag that sets its address, "" when it is fixed
 	bin  string
 	logs *logs
 	log  *slog.Logger
@@ -31,7 +33,8 @@ type service struct {
 
 	mu      sync.Mutex
 	current *process
-	pinned  []string
+	pinned  []string // variables
+	flags   []string
 }
 
 // hold is a request to keep the part stopped for a while.
@@ -52,17 +55,28 @@ func (s *service) launch(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if variable != "" {
-			s.mu.Lock()
-			s.pinned = append(s.pinned, variable+"="+addr)
-			s.mu.Unlock()
-		}
+		s.pin(variable, addr)
 	}
 	return nil
 }
 
+// pin makes the part listen at addr when it is started again.
+func (s *service) pin(variable, addr string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case strings.HasPrefix(variable, "-"):
+		s.flags = append(s.flags, variable, addr) // of two values for a flag, the last one counts
+	case variable != "":
+		s.pinned = append(s.pinned, variable+"="+addr)
+	}
+}
+
 func (s *service) start() (*process, error) {
-	p, err := start(s.logs, s.bin, s.name, environ(s.environment()), s.args...)
+	s.mu.Lock()
+	args := slices.Concat(s.args, s.flags)
+	s.mu.Unlock()
+	p, err := start(s.logs, s.bin, s.name, environ(s.environment()), args...)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +90,7 @@ func (s *service) start() (*process, error) {
 func (s *service) environment() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append(append([]string(nil), s.env...), s.pinned...)
+	return slices.Concat(s.env, s.pinned)
 }
 
 // process returns the part's running process; it may have ended just now.

@@ -99,14 +99,13 @@ func (s *stack) startBackends(ctx context.Context) error {
 	s.set("DRAIN_TIMEOUT", "8s")
 	s.set("PRIVATE_ADDR", "127.0.0.1:0")
 	if os.Getenv("SERVICEBUS_CONNECTION_STRING") == "" {
-		broker, err := s.launch(ctx, service{
-			name: "servicebus", pins: map[string]string{"": ""},
+		broker, err := s.launch(ctx, &service{
+			name: "servicebus", pins: map[string]string{"": "-addr"},
 			args: []string{"-addr", "127.0.0.1:0", "-config", s.queues, "-cert-out", s.dir.runtime("servicebus.pem")},
 		})
 		if err != nil {
 			return err
 		}
-		broker.args[1] = s.addr(broker)
 		s.set("SERVICEBUS_CONNECTION_STRING", "Endpoint=sb://"+s.addr(broker, "")+"/;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=SAS_KEY_VALUE;UseDevelopmentEmulator=true")
 	}
 	if os.Getenv("REDIS_URL") == "" {
@@ -122,7 +121,7 @@ func (s *stack) startBackends(ctx context.Context) error {
 		}
 		s.set("DATABASE_URL", "sqlite://"+path)
 	}
-	idp, err := s.launch(ctx, service{
+	idp, err := s.launch(ctx, &service{
 		name: "idp", pins: map[string]string{"public": "IDP_ADDR", "internal": "INTERNAL_ADDR"},
 		env: []string{
 			"IDP_ADDR=127.0.0.1:0", "INTERNAL_ADDR=127.0.0.1:0", "IDP_ISSUER=" + issuer, "DATA_DIR=" + s.dir.path,
@@ -166,15 +165,15 @@ func (s *stack) startFunctions(ctx context.Context) error {
 	group, groupCtx := errgroup.WithContext(ctx)
 	var accept, status, hub *service
 	group.Go(func() (err error) {
-		accept, err = s.launch(groupCtx, service{name: "accept", env: []string{"HTTP_ADDR=127.0.0.1:0"}, pins: map[string]string{"public": "HTTP_ADDR"}})
+		accept, err = s.launch(groupCtx, &service{name: "accept", env: []string{"HTTP_ADDR=127.0.0.1:0"}, pins: map[string]string{"public": "HTTP_ADDR"}})
 		return err
 	})
 	group.Go(func() (err error) {
-		status, err = s.launch(groupCtx, service{name: "status", env: []string{"HTTP_ADDR=127.0.0.1:0"}, pins: map[string]string{"public": "HTTP_ADDR"}})
+		status, err = s.launch(groupCtx, &service{name: "status", env: []string{"HTTP_ADDR=127.0.0.1:0"}, pins: map[string]string{"public": "HTTP_ADDR"}})
 		return err
 	})
 	group.Go(func() (err error) {
-		hub, err = s.launch(groupCtx, service{
+		hub, err = s.launch(groupCtx, &service{
 			name: "ws-hub", pins: map[string]string{"public": "HTTP_ADDR", "push": "PUSH_ADDR"},
 			env: []string{
 				"HTTP_ADDR=127.0.0.1:0", "PUSH_ADDR=127.0.0.1:0", "ALLOWED_ORIGINS=" + s.origin + "," + s.loopbackOrigin(),
@@ -188,7 +187,7 @@ func (s *stack) startFunctions(ctx context.Context) error {
 	}
 	s.set("HUB_FALLBACK_URL", "http://"+s.addr(hub, "push")+"/internal/push")
 	s.set("HUB_TOKEN_FILE", s.dir.runtime("complete.token"))
-	_, err := s.launch(ctx, service{
+	_, err := s.launch(ctx, &service{
 		name: "edge", pins: map[string]string{"public": ""},
 		env: []string{
 			fmt.Sprintf("EDGE_ADDR=127.0.0.1:%d", s.port), "SPA_DIR=" + s.spa,
@@ -204,7 +203,7 @@ func (s *stack) loopbackOrigin() string { return fmt.Sprintf("http://127.0.0.1:%
 // startScaling starts the session scaler and what asks it: from here on, workers
 // come and go.
 func (s *stack) startScaling(ctx context.Context) error {
-	scaler, err := s.launch(ctx, service{name: "sessionscaler", env: []string{"SCALER_ADDR=127.0.0.1:0"}, pins: map[string]string{"grpc": "SCALER_ADDR"}})
+	scaler, err := s.launch(ctx, &service{name: "sessionscaler", env: []string{"SCALER_ADDR=127.0.0.1:0"}, pins: map[string]string{"grpc": "SCALER_ADDR"}})
 	if err != nil {
 		return err
 	}
