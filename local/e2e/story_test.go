@@ -47,16 +47,14 @@ func browser(t *testing.T) context.Context {
 	return ctx
 }
 
-// open opens a tab: in a window of its own, signed in as nobody, when private is
-// set, and beside parent otherwise.
-func open(t *testing.T, parent context.Context, origin string, private bool) *tab {
+// open opens a tab of a browser.
+func open(t *testing.T, browser context.Context, origin string) *tab {
 	t.Helper()
-	var options []chromedp.ContextOption
-	if private {
-		options = append(options, chromedp.WithNewBrowserContext())
-	}
-	ctx, cancel := chromedp.NewContext(parent, options...)
+	ctx, cancel := chromedp.NewContext(browser)
 	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil { // the tab lives as long as the context of its first use
+		t.Fatalf("opening a tab: %v", err)
+	}
 	b := &tab{t: t, ctx: ctx}
 	b.do(chromedp.EmulateViewport(1280, 1000), chromedp.Navigate(origin))
 	return b
@@ -98,7 +96,9 @@ func (b *tab) attribute(selector, name string) string {
 // count returns how many elements there are now.
 func (b *tab) count(selector string) int {
 	b.t.Helper()
-	n, err := chromedp.Run(b.ctx, chromedp.Evaluate[int](`document.querySelectorAll(`+"`"+selector+"`"+`).length`))
+	ctx, cancel := context.WithTimeout(b.ctx, seen)
+	defer cancel()
+	n, err := chromedp.Run(ctx, chromedp.Evaluate[int](`document.querySelectorAll(`+"`"+selector+"`"+`).length`))
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -108,7 +108,9 @@ func (b *tab) count(selector string) int {
 // screenshot keeps a picture of the tab in build/screenshots.
 func (b *tab) screenshot(name string) {
 	b.t.Helper()
-	picture, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+	ctx, cancel := context.WithTimeout(b.ctx, seen)
+	defer cancel()
+	picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		b.t.Logf("no screenshot: %v", err)
 		return
@@ -137,13 +139,13 @@ const live = `[data-testid=badge][data-state=live]`
 func TestFirstOrderFromBasketToBothTabs(t *testing.T) {
 	data := t.TempDir()
 	s := run(t, data)
-	chrome := browser(t)
+	alice, bob := browser(t), browser(t)
 
-	first := open(t, chrome, s.origin, true)
+	first := open(t, alice, s.origin)
 	first.signIn("alice")
-	second := open(t, first.ctx, s.origin, false)
+	second := open(t, alice, s.origin)
 	second.see(live)
-	stranger := open(t, chrome, s.origin, true)
+	stranger := open(t, bob, s.origin)
 	stranger.signIn("bob")
 
 	first.click(`[data-testid=add-BEANS-1]`)
