@@ -95,7 +95,7 @@ func (a *api) queued(t *testing.T) []bus.Message {
 	var mu sync.Mutex
 	var list []bus.Message
 	err := a.client.WorkSessions(t.Context(), "orders",
-		bus.WorkerConfig{Slots: 4, BatchSize: 100, IdleExit: 300 * time.Millisecond, MaxHold: time.Minute, DrainTimeout: time.Second},
+		bus.WorkerConfig{Slots: 4, BatchSize: 100, IdleExit: 300 * time.Millisecond, MaxHold: time.Minute, BatchTimeout: time.Minute, DrainTimeout: time.Second},
 		func(_ context.Context, batch []bus.Message) ([]error, error) {
 			mu.Lock()
 			defer mu.Unlock()

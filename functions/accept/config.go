@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"time"
 
 	"github.com/contoso/orders/shared/bus"
@@ -8,6 +9,14 @@ import (
 	"github.com/contoso/orders/shared/identity"
 	"github.com/contoso/orders/shared/registry"
 )
+
+// Validate implements the check that fn.Config calls.
+func (c config) Validate() error {
+	if c.SendTimeout <= 0 {
+		return errors.New("SEND_TIMEOUT must be positive")
+	}
+	return nil
+}
 
 type config struct {
 	HTTP     httpserve.Config

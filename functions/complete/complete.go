@@ -4,12 +4,16 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/contoso/orders/shared/bus"
 	"github.com/contoso/orders/shared/envelope"
 	"github.com/contoso/orders/shared/fault"
 	"github.com/contoso/orders/shared/registry"
 )
+
+// forgetTimeout bounds what tidying may take of a batch's time.
+const forgetTimeout = 2 * time.Second
 
 type handler struct {
 	registry *registry.Registry
@@ -81,15 +85,23 @@ func (h *handler) push(ctx context.Context, to deliveries) {
 			}
 			urls = nil
 		}
-		h.hub.pushTo(ctx, urls, to.byReplica, func(replica string, r envelope.Receipt) {
-			gone := registry.Connection{Replica: replica, ID: r.Connection}
-			if err := h.registry.Unregister(ctx, r.Customer, gone); err != nil {
-				slog.WarnContext(ctx, "gone connection not removed", "session", r.Customer, "error", err)
-			}
-		})
+		h.forget(ctx, h.hub.pushTo(ctx, urls, to.byReplica))
 	}
 	if len(to.all) > 0 {
 		h.hub.pushToAll(ctx, to.all)
+	}
+}
+
+// forget removes connections that are gone, as far as it gets in forgetTimeout:
+// those left over are answered gone again at the next push.
+func (h *handler) forget(ctx context.Context, gone []goneConnection) {
+	ctx, cancel := context.WithTimeout(ctx, forgetTimeout)
+	defer cancel()
+	for _, g := range gone {
+		if err := h.registry.Unregister(ctx, g.customer, g.connection); err != nil {
+			slog.WarnContext(ctx, "gone connections not removed", "session", g.customer, "error", err)
+			return
+		}
 	}
 }
 

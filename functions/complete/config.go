@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"net/url"
 	"time"
 
 	"github.com/contoso/orders/shared/bus"
@@ -16,6 +18,18 @@ type config struct {
 	Hub      hubConfig
 
 	Queue string `env:"COMPLETIONS_QUEUE, default=order-completions" help:"queue of completion events"`
+}
+
+// Validate implements the check that fn.Config calls.
+func (c hubConfig) Validate() error {
+	u, err := url.Parse(c.FallbackURL)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Port() == "" {
+		return errors.New("HUB_FALLBACK_URL must be an http URL with a port")
+	}
+	if c.PushTimeout <= 0 {
+		return errors.New("HUB_PUSH_TIMEOUT must be positive")
+	}
+	return nil
 }
 
 type hubConfig struct {

@@ -15,6 +15,7 @@ import (
 	"sync"
 
 	"github.com/contoso/orders/shared/envelope"
+	"github.com/contoso/orders/shared/registry"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -23,6 +24,12 @@ const (
 	maxReplyBytes     = 1 << 20
 )
 
+// goneConnection is one that its replica no longer has.
+type goneConnection struct {
+	customer   string
+	connection registry.Connection
+}
+
 // hub posts to replicas of ws-hub.
 type hub struct {
 	cfg  hubConfig
@@ -30,10 +37,9 @@ type hub struct {
 }
 
 // pushTo posts each replica's deliveries to it, all replicas in parallel, and
-// calls gone for each connection that its replica no longer has. A replica
-// without a URL has no lease: it is dead or dying, and its tabs will resume
-// elsewhere.
-func (h *hub) pushTo(ctx context.Context, urls map[string]string, byReplica map[string][]envelope.Delivery, gone func(replica string, r envelope.Receipt)) {
+// returns the connections that their replicas no longer have. A replica without a
+// URL has no lease: it is dead or dying, and its tabs will resume elsewhere.
+func (h *hub) pushTo(ctx context.Context, urls map[string]string, byReplica map[string][]envelope.Delivery) (gone []goneConnection) {
 	var group errgroup.Group
 	group.SetLimit(maxParallelPushes)
 	var mu sync.Mutex
@@ -48,13 +54,14 @@ func (h *hub) pushTo(ctx context.Context, urls map[string]string, byReplica map[
 			defer mu.Unlock()
 			for _, r := range reply.Receipts {
 				if r.State == envelope.Gone {
-					gone(replica, r)
+					gone = append(gone, goneConnection{customer: r.Customer, connection: registry.Connection{Replica: replica, ID: r.Connection}})
 				}
 			}
 			return nil
 		})
 	}
 	_ = group.Wait() // the functions return nil: a push that failed is logged, not repeated
+	return gone
 }
 
 // pushToAll posts to every address behind the fallback URL's name.

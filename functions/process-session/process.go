@@ -68,7 +68,8 @@ func (h *handler) process(ctx context.Context, batch []bus.Message) ([]error, er
 	}
 	if len(events) > 0 {
 		if err := h.events.Send(ctx, events...); err != nil {
-			return nil, fmt.Errorf("publishing %d completions: %w", len(events), err)
+			// Whatever is wrong with the queue of events, the orders are not to blame.
+			return nil, fault.Wrap(fault.Unavailable, err, "%d completions cannot be published", len(events))
 		}
 	}
 	return verdicts, nil

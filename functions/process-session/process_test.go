@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) { bustest.Main(m) }
 
-var settings = bus.WorkerConfig{Slots: 2, BatchSize: 100, IdleExit: 500 * time.Millisecond, MaxHold: time.Minute, DrainTimeout: 5 * time.Second}
+var settings = bus.WorkerConfig{Slots: 2, BatchSize: 100, IdleExit: 500 * time.Millisecond, MaxHold: time.Minute, BatchTimeout: time.Minute, DrainTimeout: 5 * time.Second}
 
 // platform is process-session with a real broker and a real store.
 type platform struct {
@@ -274,5 +274,21 @@ func TestStoreOrQueueAwayLosesNothingAndKeepsTheSequence(t *testing.T) {
 				t.Errorf("by OrderID (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestMissingEventQueueKillsNoOrder(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	a, m := accepted(t, customers["a"], 1)
+	p.send(t, m)
+	nowhere, err := p.client.Sender("no-such-queue")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.work(t, &handler{store: p.store, events: nowhere})
+	p.work(t, &handler{store: p.store, events: p.events}) // the queue has been made
+	if o := p.outcomes(t, 1)[0]; o.CorrelationID != a.CorrelationID {
+		t.Errorf("announced %+v", o)
 	}
 }

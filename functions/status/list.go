@@ -12,6 +12,8 @@ import (
 
 	"github.com/contoso/orders/shared/fault"
 	"github.com/contoso/orders/shared/order"
+	"github.com/contoso/orders/shared/registry"
+	"github.com/contoso/orders/shared/store"
 )
 
 const (
@@ -39,12 +41,11 @@ func (h *handler) list(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	// The registry is asked first: an order that is decided meanwhile is then in
-	// the store's page, and never in neither.
+	// the store, and never in neither.
 	var p page
-	var pending []answer
+	var waiting []registry.Pending
 	if before == 0 {
-		pending, err = h.pending(r.Context(), caller.Customer)
-		if err != nil {
+		if waiting, err = h.registry.Pending(r.Context(), caller.Customer); err != nil {
 			slog.WarnContext(r.Context(), "waiting orders not listed", "session", caller.Customer, "error", err)
 			p.Partial = true
 		}
@@ -57,14 +58,8 @@ func (h *handler) list(w http.ResponseWriter, r *http.Request) error {
 		records = records[:limit]
 		p.Next = cursor(records[limit-1].OrderID)
 	}
-	decided := make(map[int64]bool, len(records))
-	for _, record := range records {
-		decided[order.NonceOf(record.CorrelationID)] = true
-	}
-	for _, a := range pending {
-		if !decided[order.NonceOf(a.CorrelationID)] {
-			p.Orders = append(p.Orders, a)
-		}
+	if p.Orders, err = h.undecided(r.Context(), caller.Customer, waiting, records); err != nil {
+		return err
 	}
 	for _, record := range records {
 		p.Orders = append(p.Orders, fromRecord(record))
@@ -75,15 +70,20 @@ func (h *handler) list(w http.ResponseWriter, r *http.Request) error {
 	return write(w, r, p)
 }
 
-// pending returns the orders that wait for a worker, newest first.
-func (h *handler) pending(ctx context.Context, customer string) ([]answer, error) {
-	waiting, err := h.registry.Pending(ctx, customer)
-	if err != nil {
-		return nil, err
+// undecided returns those waiting orders that the store does not have: neither on
+// the page at hand nor, since the registry may not have heard yet, elsewhere.
+func (h *handler) undecided(ctx context.Context, customer string, waiting []registry.Pending, records []store.Record) ([]answer, error) {
+	onPage := make(map[int64]bool, len(records))
+	for _, record := range records {
+		onPage[order.NonceOf(record.CorrelationID)] = true
 	}
 	var list []answer
 	for _, p := range waiting[:min(len(waiting), maxPending)] {
-		switch _, err := h.store.Get(ctx, customer, order.NonceOf(p.CorrelationID)); {
+		nonce := order.NonceOf(p.CorrelationID)
+		if onPage[nonce] {
+			continue
+		}
+		switch _, err := h.store.Get(ctx, customer, nonce); {
 		case fault.KindOf(err) == fault.NotFound:
 			list = append(list, fromPending(p))
 		case err != nil:

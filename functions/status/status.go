@@ -43,8 +43,10 @@ func newHandler(ctx context.Context, cfg config, db store.Store, reg *registry.R
 func (h *handler) routes() http.Handler {
 	r := httprouter.New()
 	r.NotFound, r.MethodNotAllowed = problem.NotFound, problem.MethodNotAllowed
-	r.Handler(http.MethodGet, "/v1/orders/:correlationId", problem.Handler(h.one))
-	r.Handler(http.MethodGet, "/v1/orders", problem.Handler(h.list))
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		r.Handler(method, "/v1/orders/:correlationId", problem.Handler(h.one))
+		r.Handler(method, "/v1/orders", problem.Handler(h.list))
+	}
 	return r
 }
 

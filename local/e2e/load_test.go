@@ -14,6 +14,7 @@ import (
 
 func TestOrdersStayInSequenceWhenAWorkerIsKilled(t *testing.T) {
 	const customers, each = 20, 10
+	const pace = 400 * time.Millisecond // so that the load outlasts the worker's life
 	s := run(t, t.TempDir())
 	tokens := make([]string, customers)
 	for c := range tokens {
@@ -37,15 +38,20 @@ func TestOrdersStayInSequenceWhenAWorkerIsKilled(t *testing.T) {
 				}
 				accepted[c] = append(accepted[c], a.CorrelationID)
 				admitted.Add(1)
+				time.Sleep(pace) // a customer's own
 			}
 		})
 	}
-	killed := killWorker(t, s)
+	killWorker(t, s)
+	atKill := admitted.Load()
 	senders.Wait()
 	if t.Failed() {
 		return
 	}
-	t.Logf("worker %d killed when %d of %d orders were admitted", killed, admitted.Load(), customers*each)
+	if atKill >= customers*each {
+		t.Errorf("the worker was killed after all %d orders were admitted: the test has shown nothing", atKill)
+	}
+	t.Logf("worker killed when %d of %d orders were admitted", atKill, customers*each)
 
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -72,7 +78,7 @@ func TestOrdersStayInSequenceWhenAWorkerIsKilled(t *testing.T) {
 }
 
 // killWorker waits for a worker and kills it at work.
-func killWorker(t *testing.T, s *stack) int {
+func killWorker(t *testing.T, s *stack) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
 	for time.Now().Before(deadline) {
@@ -81,12 +87,11 @@ func killWorker(t *testing.T, s *stack) int {
 			if err := syscall.Kill(pids[0], syscall.SIGKILL); err != nil {
 				t.Fatalf("killing worker: %v", err)
 			}
-			return pids[0]
+			return
 		}
 		time.Sleep(20 * time.Millisecond) // between two looks at the processes
 	}
 	t.Fatal("no worker was started")
-	return 0
 }
 
 // storedOrders waits until a customer's orders are all completed.

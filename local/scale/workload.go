@@ -97,7 +97,7 @@ func (w *workload) poll(ctx context.Context) {
 		return
 	}
 	p := w.ask(ctx)
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || w.held.Load() {
 		return
 	}
 	_, by := p.wanted()

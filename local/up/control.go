@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -46,21 +47,27 @@ type control struct {
 	done   chan struct{}
 }
 
-func serveControl(s *stack) (*control, error) {
+func serveControl(s *stack) (_ *control, err error) {
 	dir, err := os.MkdirTemp("", "orders-up") // mode 0700: for this user alone
 	if err != nil {
 		return nil, fmt.Errorf("making control socket: %w", err)
 	}
+	defer func() {
+		if err != nil {
+			_ = os.RemoveAll(dir)
+		}
+	}()
 	socket := filepath.Join(dir, "control.sock")
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
 		return nil, fmt.Errorf("making control socket: %w", err)
 	}
 	raw, err := json.Marshal(runFile{Socket: socket})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = os.WriteFile(s.dir.runtime(runFileName), raw, 0o600)
 	}
-	if err := os.WriteFile(s.dir.runtime(runFileName), raw, 0o600); err != nil {
+	if err != nil {
+		_ = listener.Close()
 		return nil, fmt.Errorf("saying where the stack is: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -111,36 +118,30 @@ func (c *control) hold(w http.ResponseWriter, r *http.Request) {
 	<-r.Context().Done()
 }
 
-// hold ends the stack's own process of a function and keeps it so until release.
-// The environment is what another needs to take its place.
+// serving are the functions that are always there; the others come and go.
+var serving = []string{"accept", "status", "ws-hub"}
+
+// hold ends the stack's own processes of a function and keeps it so until release.
+// The environment is what another needs to take their place.
 func (s *stack) hold(ctx context.Context, function string) (env []string, release func(), err error) {
 	s.mu.Lock()
 	service := s.services[function]
-	common := append([]string(nil), s.env...)
+	common := slices.Clone(s.env)
 	s.mu.Unlock()
 	switch {
-	case service != nil:
+	case slices.Contains(serving, function):
 		release, err := service.hold(ctx)
 		if err != nil {
 			return nil, nil, err
 		}
 		return service.environment(), release, nil
-	case s.scales(function):
-		s.scaler.Hold(function)
-		return common, func() { s.scaler.Release(function) }, nil
+	case slices.Contains(s.scaler.Functions(), function):
+		release, err := s.workers.hold(ctx, s.scaler, function)
+		return common, release, err
 	case function == "migrate":
 		return common, func() {}, nil
 	}
 	return nil, nil, fmt.Errorf("there is no function named %q", function)
-}
-
-func (s *stack) scales(function string) bool {
-	for _, f := range s.scaler.Functions() {
-		if f == function {
-			return true
-		}
-	}
-	return false
 }
 
 // processes lists what runs now.

@@ -94,7 +94,9 @@ func (r *remote) foreground(ctx context.Context, set settings, l *logs, name, in
 	// The hold must outlive ctx: it ends when our process has.
 	holdCtx, release := context.WithCancel(context.WithoutCancel(ctx))
 	defer release()
+	giveUp := context.AfterFunc(ctx, release) // until it is ours
 	res, err := r.do(holdCtx, http.MethodPost, "/hold/"+name)
+	giveUp()
 	if err != nil {
 		return fmt.Errorf("taking over %s: %w", name, err)
 	}
@@ -122,7 +124,7 @@ func (r *remote) foreground(ctx context.Context, set settings, l *logs, name, in
 	case <-ctx.Done():
 		return nil
 	case <-p.done:
-		if err := p.result(); err != nil {
+		if err := p.Err(); err != nil {
 			return fmt.Errorf("%s ended: %w", name, err)
 		}
 		return nil

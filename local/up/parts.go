@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -21,10 +22,11 @@ func (s *stack) launch(ctx context.Context, part *service) (*service, error) {
 	return part, part.launch(ctx)
 }
 
-// addr returns where a launched part listens.
+// addr returns where a launched part listens, as found at its first start.
 func (s *stack) addr(part *service, listener string) string {
-	addr, _ := part.process().address(context.Background(), listener) // launch has waited for it
-	return addr
+	part.mu.Lock()
+	defer part.mu.Unlock()
+	return part.addresses[listener]
 }
 
 // set puts a variable into the environment of what is started from now on. One
@@ -32,7 +34,7 @@ func (s *stack) addr(part *service, listener string) string {
 func (s *stack) set(name, value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if given, ok := os.LookupEnv(name); ok {
+	if given := os.Getenv(name); given != "" {
 		value = given
 	}
 	s.env = append(s.env, name+"="+value)
@@ -54,6 +56,7 @@ type workers struct {
 	stack   *stack
 	mu      sync.Mutex
 	running map[*process]bool
+	held    map[string]bool // by function
 }
 
 // Start implements scale.Launcher.
@@ -72,6 +75,37 @@ func (w *workers) Start(function string, env []string) (scale.Process, error) {
 		w.mu.Unlock()
 	}()
 	return p, nil
+}
+
+// hold makes the scaler end its processes of a function and start none, and waits
+// until they have ended. Only one can hold a function.
+func (w *workers) hold(ctx context.Context, scaler *scale.Scaler, function string) (release func(), err error) {
+	w.mu.Lock()
+	taken := w.held[function]
+	w.held[function] = true
+	w.mu.Unlock()
+	if taken {
+		return nil, fmt.Errorf("%s already runs in a foreground", function)
+	}
+	scaler.Hold(function)
+	release = sync.OnceFunc(func() {
+		scaler.Release(function)
+		w.mu.Lock()
+		delete(w.held, function)
+		w.mu.Unlock()
+	})
+	for _, p := range w.processes() {
+		if p.name != function {
+			continue
+		}
+		select {
+		case <-p.done:
+		case <-ctx.Done():
+			release()
+			return nil, fmt.Errorf("waiting for %s to end: %w", function, ctx.Err())
+		}
+	}
+	return release, nil
 }
 
 // processes returns what runs now.

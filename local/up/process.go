@@ -27,6 +27,17 @@ type process struct {
 	err       error             // how it ended; read it after done
 }
 
+// running holds every process that has not ended.
+var running sync.Map
+
+// killAll ends every process at once, with what it has started.
+func killAll() {
+	running.Range(func(p, _ any) bool {
+		_ = syscall.Kill(-p.(*process).cmd.Process.Pid, syscall.SIGKILL) // it may have ended already
+		return true
+	})
+}
+
 // start runs a binary of bin.
 func start(l *logs, bin, name string, env []string, args ...string) (*process, error) {
 	p := &process{name: name, done: make(chan struct{}), addresses: map[string]string{}, found: make(chan struct{})}
@@ -39,8 +50,10 @@ func start(l *logs, bin, name string, env []string, args ...string) (*process, e
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}
+	running.Store(p, nil)
 	go func() {
 		err := p.cmd.Wait()
+		running.Delete(p)
 		p.mu.Lock()
 		p.err = err
 		p.mu.Unlock()
@@ -100,8 +113,8 @@ func (p *process) end() {
 	<-p.done
 }
 
-// result says how an ended process ended.
-func (p *process) result() error {
+// Err says how an ended process ended: nil when in good order.
+func (p *process) Err() error {
 	<-p.done
 	p.mu.Lock()
 	defer p.mu.Unlock()

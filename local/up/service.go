@@ -31,10 +31,11 @@ type service struct {
 	stopping chan struct{} // closed by stop
 	ended    chan struct{} // closed when keep has returned
 
-	mu      sync.Mutex
-	current *process
-	pinned  []string // variables
-	flags   []string
+	mu        sync.Mutex
+	current   *process
+	addresses map[string]string // by listener
+	pinned    []string          // variables
+	flags     []string
 }
 
 // hold is a request to keep the part stopped for a while.
@@ -55,15 +56,19 @@ func (s *service) launch(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.pin(variable, addr)
+		s.pin(listener, variable, addr)
 	}
 	return nil
 }
 
 // pin makes the part listen at addr when it is started again.
-func (s *service) pin(variable, addr string) {
+func (s *service) pin(listener, variable, addr string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.addresses == nil {
+		s.addresses = map[string]string{}
+	}
+	s.addresses[listener] = addr
 	switch {
 	case strings.HasPrefix(variable, "-"):
 		s.flags = append(s.flags, variable, addr) // of two values for a flag, the last one counts
@@ -122,7 +127,7 @@ func (s *service) keep(p *process) {
 			if time.Since(began) > steadyAfter {
 				wait = firstRestart
 			}
-			s.log.Warn("part ended, starting it again", "part", s.name, "wait", wait.String(), "error", fmt.Sprint(p.result()))
+			s.log.Warn("part ended, starting it again", "part", s.name, "wait", wait.String(), "error", fmt.Sprint(p.Err()))
 			select {
 			case <-s.stopping:
 				return

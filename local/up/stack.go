@@ -154,7 +154,7 @@ func (s *stack) migrate(ctx context.Context) error {
 	case <-ctx.Done():
 		p.end()
 	}
-	if err := p.result(); err != nil {
+	if err := p.Err(); err != nil {
 		return fmt.Errorf("migrating the database (its log above says why): %w", err)
 	}
 	return nil
@@ -211,7 +211,7 @@ func (s *stack) startScaling(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.workers = &workers{stack: s, running: map[*process]bool{}}
+	s.workers = &workers{stack: s, running: map[*process]bool{}, held: map[string]bool{}}
 	s.scaler, err = scale.New(scale.Options{
 		Manifests: s.manifests, Launcher: s.workers, ConnectionString: s.value("SERVICEBUS_CONNECTION_STRING"),
 		Management: management, ScalerAddress: s.addr(scaler, "grpc"), Log: s.logs.logger("scale"),

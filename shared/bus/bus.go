@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
@@ -140,12 +139,10 @@ func fatal(err error) bool {
 	return k == fault.Forbidden || k == fault.NotFound
 }
 
-// isTimeout reports whether the service or the deadline ended a wait.
-func isTimeout(err error) bool {
+// noSession reports whether the service answered that no session has messages. It
+// does so a little before the caller's own deadline; a deadline that passes without
+// that answer is a service that cannot be reached.
+func noSession(err error) bool {
 	var coded *azservicebus.Error
-	if errors.As(err, &coded) && coded.Code == azservicebus.CodeTimeout {
-		return true
-	}
-	var n net.Error
-	return errors.Is(err, context.DeadlineExceeded) || (errors.As(err, &n) && n.Timeout())
+	return errors.As(err, &coded) && coded.Code == azservicebus.CodeTimeout
 }

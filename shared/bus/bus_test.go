@@ -19,7 +19,7 @@ import (
 func TestMain(m *testing.M) { bustest.Main(m) }
 
 // worker settings that end soon after the work does.
-var settings = bus.WorkerConfig{Slots: 2, BatchSize: 10, IdleExit: 500 * time.Millisecond, MaxHold: time.Minute, DrainTimeout: 5 * time.Second}
+var settings = bus.WorkerConfig{Slots: 2, BatchSize: 10, IdleExit: 500 * time.Millisecond, MaxHold: time.Minute, BatchTimeout: time.Minute, DrainTimeout: 5 * time.Second}
 
 func send(t *testing.T, c *bus.Client, queue string, messages ...bus.Message) {
 	t.Helper()
@@ -185,6 +185,91 @@ func TestBatchThatFailsIsHandledOneByOne(t *testing.T) {
 	}
 	if got := takeOne(t, c, "orders-dead"); string(got.Body) != "1" {
 		t.Errorf("dead-lettered %q, want 1", got.Body)
+	}
+}
+
+func TestDeadLetterDescriptionMayQuoteAnything(t *testing.T) {
+	t.Parallel()
+	c := bustest.Start(t, bustest.Orders("PT30S")...).Connect(t)
+	send(t, c, "orders", numbered("s", 3)...)
+	long := strings.Repeat("é", 3000) // the limit of 4096 bytes falls within a rune
+	var handled log
+	err := c.WorkSessions(t.Context(), "orders", settings, func(_ context.Context, batch []bus.Message) ([]error, error) {
+		verdicts := make([]error, len(batch))
+		for i, m := range batch {
+			switch handled.add(m); string(m.Body) {
+			case "0":
+				verdicts[i] = fault.New(fault.Invalid, "%s", "a"+long)
+			case "1":
+				verdicts[i] = fault.New(fault.Invalid, "cannot read \xff\xfe")
+			}
+		}
+		return verdicts, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(bodies(3), handled.of("s")); diff != "" {
+		t.Errorf("handled, each once (-want +got):\n%s", diff)
+	}
+	drained(t, c, "orders")
+}
+
+func TestHandlerThatHangsGivesItsSessionBack(t *testing.T) {
+	t.Parallel()
+	c := bustest.Start(t, bustest.Orders("PT30S")...).Connect(t)
+	send(t, c, "orders", numbered("s", 2)...)
+	short := settings
+	short.BatchTimeout = 300 * time.Millisecond
+	var handled log
+	calls := 0
+	err := c.WorkSessions(t.Context(), "orders", short, func(ctx context.Context, batch []bus.Message) ([]error, error) {
+		if calls++; calls == 1 {
+			<-ctx.Done()
+			return nil, fmt.Errorf("asking the store: %w", ctx.Err())
+		}
+		for _, m := range batch {
+			if handled.add(m); m.DeliveryCount != 1 {
+				t.Errorf("message %s: delivery %d, want 1", m.Body, m.DeliveryCount)
+			}
+		}
+		return make([]error, len(batch)), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(bodies(2), handled.of("s")); diff != "" {
+		t.Errorf("handled (-want +got):\n%s", diff)
+	}
+}
+
+func TestDrainTimeCutsABatchThatTakesTooLong(t *testing.T) {
+	t.Parallel()
+	c := bustest.Start(t, bustest.Orders("PT30S")...).Connect(t)
+	send(t, c, "orders", numbered("s", 1)...)
+	ctx, stop := context.WithCancel(t.Context())
+	short := settings
+	short.DrainTimeout = 200 * time.Millisecond
+	cut := false
+	err := c.WorkSessions(ctx, "orders", short, func(ctx context.Context, _ []bus.Message) ([]error, error) {
+		stop()
+		<-ctx.Done()
+		cut = true
+		return nil, ctx.Err()
+	})
+	if err != nil || !cut {
+		t.Errorf("cut %v, error %v", cut, err)
+	}
+	var handled log
+	err = c.WorkSessions(t.Context(), "orders", settings, func(_ context.Context, batch []bus.Message) ([]error, error) {
+		handled.add(batch[0])
+		return make([]error, len(batch)), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(bodies(1), handled.of("s")); diff != "" {
+		t.Errorf("left for the next worker (-want +got):\n%s", diff)
 	}
 }
 

@@ -10,9 +10,14 @@
 //	nil, Conflict                  complete
 //	Malformed, Invalid, NotFound,
 //	TooLarge                       dead-letter, the kind as reason, the error as description
-//	Unavailable, RateLimited       leave unsettled, close the session, back off
+//	Unavailable, RateLimited       leave unsettled, close the session, back off; on a
+//	                               queue without sessions the lock has to end first
 //	LockLost                       settle nothing
 //	anything else                  abandon: this delivery is charged; close the session
+//
+// A verdict judges the message. What went wrong with something else that the handler
+// needs, a queue that is missing for example, must come back as Unavailable, whatever
+// kind it had there: otherwise good messages are dead-lettered for it.
 //
 // An error for the whole batch means that nothing of it took effect. When it may
 // be the fault of one message (any kind that is not Unavailable, RateLimited or

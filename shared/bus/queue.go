@@ -42,23 +42,22 @@ func (c *Client) Consume(ctx context.Context, queue string, cfg ConsumerConfig, 
 		if settled {
 			failures = 0
 		}
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case fatal(err):
-			return err
-		case err != nil:
-			failures++
-			wait := backoff(failures)
-			slog.WarnContext(ctx, "receiver given back", "queue", queue, "wait", wait, "error", err)
-			pause(ctx, wait)
+		if err == nil {
+			continue
 		}
+		if fatal(err) && ctx.Err() == nil {
+			return err
+		}
+		failures++
+		wait := backoff(failures)
+		slog.WarnContext(ctx, "receiver closed", "queue", queue, "wait", wait, "error", err)
+		pause(ctx, wait)
 	}
 	return nil
 }
 
-// consume receives on one link until ctx ends or something goes wrong. Closing
-// the link gives back what is not settled.
+// consume receives on one link until ctx ends or something goes wrong. What is not
+// settled stays locked until its lock ends: only a session is given back by closing.
 func (c *Client) consume(ctx context.Context, queue string, cfg ConsumerConfig, handler Handler) (settled bool, err error) {
 	receiver, err := c.sdk.NewReceiverForQueue(queue, nil)
 	if err != nil {

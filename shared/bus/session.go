@@ -19,6 +19,7 @@ type WorkerConfig struct {
 	BatchSize    int           `env:"BATCH_SIZE, default=100" help:"messages handled together, 1 to 100"`
 	IdleExit     time.Duration `env:"IDLE_EXIT, default=10s" help:"end when all slots have been idle together for so long"`
 	MaxHold      time.Duration `env:"SESSION_MAX_HOLD, default=1m" help:"hand a session back after so long, so that others get a turn"`
+	BatchTimeout time.Duration `env:"BATCH_TIMEOUT, default=1m" help:"how long handling one batch may take"`
 	DrainTimeout time.Duration `env:"DRAIN_TIMEOUT, default=20s" help:"how long the batch in hand may take after SIGTERM"`
 }
 
@@ -29,8 +30,8 @@ func (c WorkerConfig) Validate() error {
 		return fmt.Errorf("SESSIONS_PER_WORKER must be 1 to 100, got %d", c.Slots)
 	case c.BatchSize < 1 || c.BatchSize > 100:
 		return fmt.Errorf("BATCH_SIZE must be 1 to 100, got %d", c.BatchSize)
-	case c.IdleExit <= 0 || c.MaxHold <= 0 || c.DrainTimeout <= 0:
-		return errors.New("IDLE_EXIT, SESSION_MAX_HOLD and DRAIN_TIMEOUT must be positive")
+	case c.IdleExit <= 0 || c.MaxHold <= 0 || c.BatchTimeout <= 0 || c.DrainTimeout <= 0:
+		return errors.New("IDLE_EXIT, SESSION_MAX_HOLD, BATCH_TIMEOUT and DRAIN_TIMEOUT must be positive")
 	}
 	return nil
 }
@@ -80,13 +81,11 @@ func (w *worker) slot(ctx, offer context.Context) error {
 		if err == nil && session != nil {
 			err = w.work(ctx, session)
 		}
-		switch {
-		case err == nil:
+		if err == nil {
 			failures = 0
 			continue
-		case offer.Err() != nil:
-			return nil
-		case fatal(err):
+		}
+		if fatal(err) && offer.Err() == nil {
 			return err
 		}
 		failures++
@@ -105,7 +104,7 @@ func (w *worker) accept(offer context.Context) (*azservicebus.SessionReceiver, e
 	switch {
 	case err == nil:
 		return session, nil
-	case isTimeout(err) || offer.Err() != nil:
+	case noSession(err) || offer.Err() != nil:
 		return nil, nil
 	}
 	return nil, classify(err, "accepting session of "+w.queue)
@@ -134,7 +133,7 @@ func (w *worker) work(ctx context.Context, session *azservicebus.SessionReceiver
 		batch, err := session.ReceiveMessages(receiveCtx, w.cfg.BatchSize, nil)
 		cancel()
 		if len(batch) == 0 {
-			if err == nil || isTimeout(err) || ctx.Err() != nil {
+			if err == nil || errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
 				return nil
 			}
 			return classify(err, "receiving from session")
@@ -157,7 +156,7 @@ func (w *worker) work(ctx context.Context, session *azservicebus.SessionReceiver
 // once ctx has ended.
 func (w *worker) batch(ctx, lockCtx context.Context, session *azservicebus.SessionReceiver, batch []*azservicebus.ReceivedMessage) error {
 	began := time.Now()
-	batchCtx, cancel := context.WithCancel(lockCtx)
+	batchCtx, cancel := context.WithTimeout(lockCtx, w.cfg.BatchTimeout)
 	defer cancel()
 	defer context.AfterFunc(ctx, func() {
 		timer := time.AfterFunc(w.cfg.DrainTimeout, cancel)
@@ -172,24 +171,31 @@ func (w *worker) batch(ctx, lockCtx context.Context, session *azservicebus.Sessi
 }
 
 // keepLocked renews the session's lock until stop is called. When the lock is
-// lost its context ends, and lost tells why. The renewing goroutine is the only
-// one that reads LockedUntil: the SDK does not synchronise it.
+// lost its context ends, and lost tells why. LockedUntil is read once, before
+// anything else uses the session: the SDK does not synchronise it.
 func keepLocked(ctx context.Context, session *azservicebus.SessionReceiver) (locked context.Context, lost func() error, stop func()) {
 	locked, cancel := context.WithCancelCause(ctx)
+	until := session.LockedUntil()
+	duration := max(time.Until(until), time.Second)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for {
-			pause(locked, max(time.Until(session.LockedUntil())/2, time.Second/4))
+		for wait := duration / 2; ; {
+			pause(locked, wait)
 			if locked.Err() != nil {
 				return
 			}
 			renewCtx, end := context.WithTimeout(locked, settleTimeout)
 			err := classify(session.RenewSessionLock(renewCtx, nil), "renewing lock of session "+session.SessionID())
 			end()
-			if fault.KindOf(err) == fault.LockLost || (err != nil && time.Now().After(session.LockedUntil())) {
+			switch {
+			case err == nil:
+				until, wait = time.Now().Add(duration), duration/2
+			case fault.KindOf(err) == fault.LockLost || time.Now().After(until):
 				cancel(fault.Wrap(fault.LockLost, err, "the session's lock is lost"))
 				return
+			default:
+				wait = duration / 8 // while it lasts
 			}
 		}
 	}()

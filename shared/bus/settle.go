@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
@@ -133,8 +134,7 @@ func settleOne(ctx context.Context, s settler, m *azservicebus.ReceivedMessage, 
 	}
 	reason, description := kind.String(), verdict.Error()
 	slog.ErrorContext(ctx, "message dead-lettered", "message", m.MessageID, "delivery", m.DeliveryCount, "reason", reason, "error", verdict)
-	if len(description) > maxDescription {
-		description = description[:maxDescription]
-	}
+	// AMQP strings are UTF-8, and an error may quote bytes that are not; cutting may split a rune.
+	description = strings.ToValidUTF8(description[:min(len(description), maxDescription)], "")
 	return classify(s.DeadLetterMessage(ctx, m, &azservicebus.DeadLetterOptions{Reason: &reason, ErrorDescription: &description}), "dead-lettering message")
 }

@@ -100,8 +100,8 @@ func Start(t testing.TB, queues ...Queue) *Broker {
 	if err := os.WriteFile(b.config, raw, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b.Restart(t)
 	t.Cleanup(func() { b.Stop(t) })
+	b.Restart(t)
 	return b
 }
 

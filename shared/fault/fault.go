@@ -2,9 +2,9 @@
 //
 // A kind is attached once, at the boundary that knows: the store knows that a
 // database is away, the order parser knows that a body is malformed. Everything
-// above wraps with %w and branches on [KindOf]. Two tables read the kind and
-// nothing else does: shared/problem turns it into an HTTP answer, shared/bus
-// turns it into the settlement of a message.
+// above wraps with %w and, where it must decide, branches on [KindOf]. Two tables
+// turn every kind into what the outside sees: shared/problem into an HTTP answer,
+// shared/bus into the settlement of a message.
 package fault
 
 import (

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"reflect"
 	"syscall"
 
 	"github.com/sethvargo/go-envconfig"
@@ -51,8 +52,8 @@ func main(name string, args []string, stdout, stderr io.Writer, run func(context
 }
 
 // Config fills cfg, a pointer to a struct with go-envconfig tags, from the
-// environment, and checks it with its Validate method if it has one. Each field
-// may carry a help tag, which --help prints.
+// environment, and checks it with its Validate method and those of the structs
+// within it. Each field may carry a help tag, which --help prints.
 func Config(ctx context.Context, env envconfig.Lookuper, cfg any) error {
 	if h, ok := env.(helpLookuper); ok {
 		h.print(cfg)
@@ -61,12 +62,26 @@ func Config(ctx context.Context, env envconfig.Lookuper, cfg any) error {
 	if err := envconfig.ProcessWith(ctx, &envconfig.Config{Target: cfg, Lookuper: env}); err != nil {
 		return fmt.Errorf("reading configuration (--help lists it): %w", err)
 	}
-	if v, ok := cfg.(interface{ Validate() error }); ok {
-		if err := v.Validate(); err != nil {
-			return fmt.Errorf("checking configuration (--help lists it): %w", err)
-		}
+	if err := validate(reflect.ValueOf(cfg)); err != nil {
+		return fmt.Errorf("checking configuration (--help lists it): %w", err)
 	}
 	return nil
+}
+
+// validate calls the Validate method of a pointer to a struct, and of each struct
+// within it that has one, innermost first.
+func validate(ptr reflect.Value) error {
+	var errs []error
+	for i := range ptr.Elem().NumField() {
+		field := ptr.Elem().Field(i)
+		if field.Kind() == reflect.Struct && ptr.Elem().Type().Field(i).IsExported() {
+			errs = append(errs, validate(field.Addr()))
+		}
+	}
+	if v, ok := ptr.Interface().(interface{ Validate() error }); ok {
+		errs = append(errs, v.Validate())
+	}
+	return errors.Join(errs...)
 }
 
 // Close closes c and adds what goes wrong to err, saying what c was.

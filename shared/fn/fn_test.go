@@ -40,6 +40,24 @@ func TestConfigIsRead(t *testing.T) {
 	}
 }
 
+type strict struct {
+	Name string `env:"NAME"`
+}
+
+func (s strict) Validate() error {
+	if s.Name == "" {
+		return errors.New("NAME must not be empty")
+	}
+	return nil
+}
+
+func TestStructsWithinAreCheckedToo(t *testing.T) {
+	var cfg struct{ One strict }
+	if err := Config(t.Context(), envconfig.MapLookuper(nil), &cfg); err == nil || !strings.Contains(err.Error(), "NAME must not be empty") {
+		t.Errorf("error = %v", err)
+	}
+}
+
 func TestBadConfigNamesTheVariable(t *testing.T) {
 	for want, env := range map[string]map[string]string{
 		"INNER_URL": {},

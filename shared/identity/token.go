@@ -32,6 +32,9 @@ const (
 	maxToken     = 16 << 10
 	jwksTimeout  = 5 * time.Second
 	jwksInterval = 15 * time.Minute
+	// refreshTimeout bounds a fetch for an unseen key id. The limiter refuses at once
+	// when its turn is later than that, so made-up key ids hold nobody for long.
+	refreshTimeout = 2 * time.Second
 )
 
 // TokenConfig says whose tokens are believed.
@@ -82,7 +85,7 @@ func NewVerifier(ctx context.Context, cfg TokenConfig) (*Verifier, error) {
 		HTTPTimeout:       jwksTimeout,
 		RefreshInterval:   jwksInterval,
 		RefreshUnknownKID: rate.NewLimiter(rate.Every(5*time.Second), 3),
-		RateLimitWaitMax:  time.Millisecond, // a made-up key id must not hold a request
+		RateLimitWaitMax:  refreshTimeout,
 		RefreshErrorHandlerFunc: func(url string) func(context.Context, error) {
 			return func(ctx context.Context, err error) {
 				slog.WarnContext(ctx, "key set not refreshed", "url", url, "error", err)

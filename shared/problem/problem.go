@@ -64,7 +64,11 @@ type Handler func(w http.ResponseWriter, r *http.Request) error
 // internal error, if nothing has been written yet.
 func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() {
-		if p := recover(); p != nil && p != http.ErrAbortHandler {
+		switch p := recover(); p {
+		case nil:
+		case http.ErrAbortHandler:
+			panic(p) // the server ends the connection, as was asked
+		default:
 			Write(w, r, fmt.Errorf("handler panicked: %v\n%s", p, debug.Stack()))
 		}
 	}()

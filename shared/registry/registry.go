@@ -87,8 +87,15 @@ func failure(err error, doing string) error {
 	}
 	var refused redis.Error
 	if errors.As(err, &refused) {
+		text := refused.Error()
+		// Redis 6 and older put a script's error behind one of their own.
+		if rest, inScript := strings.CutPrefix(text, "ERR Error running script"); inScript {
+			if _, cause, found := strings.Cut(rest, ": -"); found {
+				text = cause
+			}
+		}
 		for _, prefix := range passing {
-			if strings.HasPrefix(refused.Error(), prefix) {
+			if strings.HasPrefix(text, prefix) {
 				return fmt.Errorf("%s: %w", doing, fault.Wrap(fault.Unavailable, err, "the registry cannot serve now"))
 			}
 		}

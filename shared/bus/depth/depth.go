@@ -4,7 +4,7 @@ package depth
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"net/http"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -24,7 +24,7 @@ func NewReader(connectionString string, client *http.Client) (*Reader, error) {
 		ClientOptions: azcore.ClientOptions{Transport: client},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("reading connection string: %w", err)
+		return nil, errors.New("the connection string cannot be read") // the cause may quote it
 	}
 	return &Reader{sdk: sdk}, nil
 }

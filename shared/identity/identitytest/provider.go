@@ -32,6 +32,9 @@ type Provider struct {
 	main *ecdsa.PrivateKey
 }
 
+// latency is that of the key set: a fetch takes time, as over a network.
+const latency = 20 * time.Millisecond
+
 // mainKey is the id of the key that [Provider.Token] signs with.
 const mainKey = "k1"
 
@@ -41,6 +44,7 @@ func New(t testing.TB) *Provider {
 	p := &Provider{}
 	p.keys.Store(jwkset.NewMemoryStorage())
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(latency)
 		if p.down.Load() {
 			http.Error(w, "away", http.StatusBadGateway)
 			return

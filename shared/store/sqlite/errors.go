@@ -59,6 +59,9 @@ func classify(err error) error {
 		return fault.Wrap(fault.Unavailable, err, "the order store is full")
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR:
 		return fault.Wrap(fault.Unavailable, err, "the order store cannot be reached")
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_ERROR:
+		// A damaged or emptied file: a human must look, but no order is to blame.
+		return fault.Wrap(fault.Unavailable, err, "the order store is not in order")
 	case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH:
 		return fault.Wrap(fault.Invalid, err, "a value does not fit its column")
 	}
