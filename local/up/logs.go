@@ -58,7 +58,7 @@ func (l *logs) writer(name string, seen func(record)) io.Writer {
 			seen(r)
 		}
 		var text bytes.Buffer
-		h := tint.NewHandler(&text, &tint.Options{TimeFormat: time.TimeOnly, NoColor: !l.color})
+		h := tint.NewTextHandler(&text, &tint.Options{TimeFormat: time.TimeOnly, NoColor: !l.color})
 		s := slog.NewRecord(r.time, r.level, r.msg, 0)
 		s.AddAttrs(r.attrs...)
 		_ = h.Handle(context.Background(), s) // a buffer takes everything

@@ -175,7 +175,8 @@ func TestOldKeyVerifiesAndNewKeySigns(t *testing.T) {
 }
 
 func TestSameIdempotencyKeySameNonce(t *testing.T) {
-	if identity.KeyNonce("k") != identity.KeyNonce("k") || identity.KeyNonce("k") == identity.KeyNonce("l") {
+	first, again := identity.KeyNonce("k"), identity.KeyNonce("k")
+	if first != again || first == identity.KeyNonce("l") {
 		t.Error("the nonce does not follow the key")
 	}
 	if n := identity.KeyNonce("k"); n < 0 || n >= 1<<60 {
