@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"net/http"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -68,4 +69,31 @@ func TestFunctionAloneStartsWhatItNeeds(t *testing.T) {
 	c := up(t, t.TempDir(), "fn", "process-session", "--in", "functions/process-session/testdata/accepted.json")
 	c.say(t, startTimeout, "No stack is running")
 	c.say(t, startTimeout, "order stored", "5f1d7a84-2b3c-8e10-9c4d-0a1b2c3d4e5f")
+}
+
+func TestKilledPartComesBackWhereItWas(t *testing.T) {
+	s := run(t, t.TempDir())
+	token := s.token(t, "alice")
+	for _, function := range []string{"accept", "status", "ws-hub"} {
+		if err := syscall.Kill(s.pids(t, function)[0], syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		s.await(t, seen, "part ended, starting it again", function)
+	}
+	deadline := time.Now().Add(seen)
+	for {
+		var o order
+		status, err := s.call(t.Context(), http.MethodPost, "/v1/orders", token,
+			`{"currency":"EUR","lines":[{"sku":"A","quantity":1,"unitPrice":"1"}]}`, &o)
+		if err == nil && status == http.StatusAccepted {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("through the edge: %d, %v", status, err)
+		}
+		time.Sleep(50 * time.Millisecond) // as a client that tries again
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	storedOrders(ctx, t, s, token, 1)
 }

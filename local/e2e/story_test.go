@@ -128,6 +128,7 @@ func (b *tab) signIn(user string) {
 	b.t.Helper()
 	b.click(`[data-testid=sign-in]`)
 	b.see(`#username`)
+	b.screenshot("sign-in")
 	b.do(chromedp.SendKeys(chromedp.CSS(`#username`), user), chromedp.SendKeys(chromedp.CSS(`#password`), "orders"))
 	b.click(`#submit`)
 	b.see(`[data-testid=user]`)

@@ -57,6 +57,14 @@ func (l *log) add(m bus.Message) {
 	l.sessions[m.SessionID] = append(l.sessions[m.SessionID], string(m.Body))
 }
 
+// take is a handler that completes everything.
+func (l *log) take(_ context.Context, batch []bus.Message) ([]error, error) {
+	for _, m := range batch {
+		l.add(m)
+	}
+	return make([]error, len(batch)), nil
+}
+
 func (l *log) of(session string) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -75,12 +83,7 @@ func bodies(n int) []string {
 func drained(t *testing.T, c *bus.Client, queue string) {
 	t.Helper()
 	var left log
-	err := c.WorkSessions(t.Context(), queue, settings, func(_ context.Context, batch []bus.Message) ([]error, error) {
-		for _, m := range batch {
-			left.add(m)
-		}
-		return make([]error, len(batch)), nil
-	})
+	err := c.WorkSessions(t.Context(), queue, settings, left.take)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,12 +100,7 @@ func TestEachSessionIsHandledInOrderAndTheWorkerEndsWhenIdle(t *testing.T) {
 		send(t, c, "orders", numbered(fmt.Sprintf("s%d", i), each)...)
 	}
 	var handled log
-	err := c.WorkSessions(t.Context(), "orders", settings, func(_ context.Context, batch []bus.Message) ([]error, error) {
-		for _, m := range batch {
-			handled.add(m)
-		}
-		return make([]error, len(batch)), nil
-	})
+	err := c.WorkSessions(t.Context(), "orders", settings, handled.take)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -520,12 +518,7 @@ func TestDuplicateSendIsOneMessage(t *testing.T) {
 	send(t, c, "orders", numbered("s", 2)...)
 	send(t, c, "orders", numbered("s", 3)...)
 	var handled log
-	err := c.WorkSessions(t.Context(), "orders", settings, func(_ context.Context, batch []bus.Message) ([]error, error) {
-		for _, m := range batch {
-			handled.add(m)
-		}
-		return make([]error, len(batch)), nil
-	})
+	err := c.WorkSessions(t.Context(), "orders", settings, handled.take)
 	if err != nil {
 		t.Fatal(err)
 	}
