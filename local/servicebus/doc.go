@@ -46,13 +46,17 @@
 //
 // # Where it differs from Azure
 //
-// A receiver that detaches gives its messages back at once, not only those
-// of sessions. A connection that breaks without a detach charges each locked
-// message a delivery, so that a message that kills its consumer ends as a
-// dead letter. Locks may be as short as a millisecond. Locked messages count
-// as active. Detection of duplicates happens where a message is sent, not
-// where it is forwarded to. One message or batch is 1 MiB at most, one queue
-// 1 GiB; all limits are in server/limits.go and queue/settings.go.
+// A connection that breaks without a detach frees its sessions at once, and
+// charges each message locked in them a delivery, so that a message that
+// kills its consumer ends as a dead letter. Locks may be as short as a
+// millisecond. Locked messages count as active. Detection of duplicates
+// happens where a message is sent, not where it is forwarded to. One message
+// or batch is 1 MiB at most, one queue 1 GiB; all limits are in
+// server/limits.go and queue/settings.go.
+//
+// As on Azure, a receiver without a session that closes or breaks leaves the
+// messages it has not settled locked, until their locks expire and charge
+// them a delivery.
 //
 // # How it is made
 //

@@ -5,6 +5,7 @@ import "fmt"
 // Descriptors of delivery states (§3.4) and of error (§2.8.14).
 const (
 	codeError    uint64 = 0x1d
+	CodeReceived uint64 = 0x23 // no outcome: it says how much has arrived
 	CodeAccepted uint64 = 0x24
 	CodeRejected uint64 = 0x25
 	CodeReleased uint64 = 0x26

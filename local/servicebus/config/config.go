@@ -59,7 +59,8 @@ type properties struct {
 // detection and names no window.
 const defaultDuplicateWindow = 10 * time.Minute
 
-// Parse reads a file. Whether forward targets exist is for queue.New to check.
+// Parse reads a file. Whether forwards lead to queues, and not in a ring, is
+// for queue.New to check.
 func Parse(data []byte) (Namespace, error) {
 	var f file
 	if err := decode(data, &f); err != nil {

@@ -51,6 +51,22 @@ func TestMistakesAreNamed(t *testing.T) {
 		"dead to nowhere":      {`[{"Name":"q","Properties":{"ForwardDeadLetteredMessagesTo":"x"}}]`, []string{`"q"`, "ForwardDeadLetteredMessagesTo"}},
 		"forwarding in a ring": {`[{"Name":"q","Properties":{"ForwardTo":"r"}},{"Name":"r","Properties":{"ForwardTo":"q"}}]`, []string{"ForwardTo", "hops"}},
 		"topics":               {`[],"Topics":[{"Name":"t"}]`, []string{"Topics", "not supported"}},
+
+		"dead to a dead-letter queue": {`[{"Name":"q","Properties":{"ForwardDeadLetteredMessagesTo":"q/$DeadLetterQueue"}}]`,
+			[]string{`"q"`, "ForwardDeadLetteredMessagesTo"}},
+		"forward to a dead-letter queue": {`[{"Name":"q","Properties":{"ForwardTo":"q/$DeadLetterQueue"}}]`, []string{`"q"`, "ForwardTo"}},
+		"dead letters to and fro": {`[{"Name":"q","Properties":{"ForwardDeadLetteredMessagesTo":"r"}},
+			{"Name":"r","Properties":{"ForwardDeadLetteredMessagesTo":"Q"}}]`,
+			[]string{`"q"`, "ForwardDeadLetteredMessagesTo", "loop", `"q" to "r" to "q"`}},
+		"dead letters forwarded back": {`[{"Name":"q","Properties":{"ForwardDeadLetteredMessagesTo":"r"}},
+			{"Name":"r","Properties":{"ForwardTo":"q"}}]`,
+			[]string{`"q"`, "ForwardDeadLetteredMessagesTo", `"q" to "r" to "q"`}},
+		"dead letters back over others": {`[{"Name":"start","Properties":{"ForwardDeadLetteredMessagesTo":"q"}},
+			{"Name":"q","Properties":{"ForwardDeadLetteredMessagesTo":"r"}},
+			{"Name":"r","Properties":{"ForwardTo":"s"}},
+			{"Name":"s","Properties":{"ForwardDeadLetteredMessagesTo":"t"}},
+			{"Name":"t","Properties":{"ForwardTo":"q"}}]`,
+			[]string{`"q"`, "ForwardDeadLetteredMessagesTo", `"q" to "r" to "s" to "t" to "q"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n, err := config.Parse([]byte(`{"UserConfig":{"Namespaces":[{"Name":"n","Queues":` + test.queues + `}]}}`))

@@ -40,6 +40,11 @@ func New(settings ...Settings) (*Broker, error) {
 			return nil, err
 		}
 	}
+	for _, q := range b.queues {
+		if err := b.checkDeadLetters(q); err != nil {
+			return nil, err
+		}
+	}
 	return b, nil
 }
 
@@ -62,13 +67,13 @@ func (b *Broker) add(s Settings) {
 // connect resolves the names of q's forward targets.
 func (b *Broker) connect(q *Queue) error {
 	if name := q.settings.ForwardDeadLetters; name != "" {
-		if q.forwardDead = b.byPath[key(name)]; q.forwardDead == nil || q.forwardDead == q {
+		if q.forwardDead = b.target(name); q.forwardDead == nil || q.forwardDead == q {
 			return fmt.Errorf("queue %q: ForwardDeadLetteredMessagesTo: no other queue is named %q", q.path, name)
 		}
 	}
 	end := q
 	for hops := 0; end.settings.ForwardTo != ""; hops++ {
-		next := b.byPath[key(end.settings.ForwardTo)]
+		next := b.target(end.settings.ForwardTo)
 		if next == nil {
 			return fmt.Errorf("queue %q: ForwardTo: no queue is named %q", end.path, end.settings.ForwardTo)
 		}
@@ -78,6 +83,35 @@ func (b *Broker) connect(q *Queue) error {
 		end = next
 	}
 	q.forward = end
+	return nil
+}
+
+// target is the queue a forward names, or nil: dead-letter queues take none.
+func (b *Broker) target(name string) *Queue {
+	if q := b.byPath[key(name)]; q != nil && q.deadLetters != nil {
+		return q
+	}
+	return nil
+}
+
+// checkDeadLetters refuses forwards that lead q's dead letters back to q, even
+// if only by way of dying again: a poison message would go round for ever,
+// because each move counts deliveries anew. A loop that q leads to but is not
+// part of is found from its own queues; here it only has to end.
+func (b *Broker) checkDeadLetters(q *Queue) error {
+	path := fmt.Sprintf("%q", q.path)
+	next := q.forwardDead
+	for hops := 0; next != nil && hops < len(b.queues); hops++ {
+		path += fmt.Sprintf(" to %q", next.path)
+		if next == q {
+			return fmt.Errorf("queue %q: ForwardDeadLetteredMessagesTo: dead letters would go in a loop, %s", q.path, path)
+		}
+		if next.settings.ForwardTo != "" {
+			next = b.target(next.settings.ForwardTo)
+		} else {
+			next = next.forwardDead
+		}
+	}
 	return nil
 }
 

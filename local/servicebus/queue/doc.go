@@ -11,8 +11,14 @@
 //   - A message leaves its queue only by completion, dead-lettering, expiry or
 //     delivery to a receiver in ReceiveAndDelete mode; a move to a dead-letter
 //     queue or along a forward is one step.
-//   - Abandoning, an expired lock and a lost connection charge a delivery.
-//     Releasing and a receiver's clean close do not.
+//   - Without sessions, a lock on a message outlives its receiver: it ends by
+//     settlement, which needs the token alone, or at its time. With sessions,
+//     it ends with the receiver at the latest.
+//   - Forwarded dead letters never come back to a queue they died in: New
+//     refuses such a loop.
+//   - Abandoning, an expired lock, and a session's receiver lost with its
+//     connection charge a delivery. Releasing, and a clean close of a
+//     session's receiver, do not.
 //
 // Locking. One mutex per Broker guards everything, so that a move between
 // queues needs no order of locks. Methods with a capital letter take it; all

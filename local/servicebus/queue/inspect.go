@@ -36,7 +36,7 @@ func (q *Queue) Peek(s Selection) []Delivery {
 	var shown []Delivery
 	bytes, now := 0, time.Now()
 	for m := range q.ledger.from(s.FromSequence) {
-		if s.Session != nil && m.lane.session != *s.Session || m.expired(now) && m.receiver == nil {
+		if s.Session != nil && m.lane.session != *s.Session || m.expired(now) && !m.locked {
 			continue
 		}
 		bytes += len(m.Content)

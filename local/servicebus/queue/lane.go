@@ -11,9 +11,9 @@ import (
 type lane struct {
 	session   string
 	ready     backlog
-	locked    int         // messages out on a lock
-	receivers []*Receiver // of a session: at most one
-	turn      int         // whose turn it is among receivers
+	locked    map[Token]*message // out on a lock
+	receivers []*Receiver        // of a session: at most one
+	turn      int                // whose turn it is among receivers
 
 	// Of a session.
 	offer       *list.Element // in its queue's list of sessions on offer
@@ -24,7 +24,7 @@ type lane struct {
 }
 
 func (l *lane) idle() bool {
-	return l.ready.len() == 0 && l.locked == 0 && len(l.receivers) == 0 && l.state == nil
+	return l.ready.len() == 0 && len(l.locked) == 0 && len(l.receivers) == 0 && l.state == nil
 }
 
 // nextReceiver is the next in turn that will take a message, or nil.

@@ -54,13 +54,7 @@ func (h *history) duplicate(id string, now time.Time) bool {
 	if h.window == 0 || id == "" {
 		return false
 	}
-	old := 0
-	for old < len(h.order) && now.Sub(h.order[old].at) >= h.window {
-		delete(h.seen, h.order[old].id)
-		old++
-	}
-	h.order = h.order[old:]
-	if _, ok := h.seen[id]; ok {
+	if h.knows(id, now) {
 		return true
 	}
 	if h.seen == nil {
@@ -69,4 +63,16 @@ func (h *history) duplicate(id string, now time.Time) bool {
 	h.seen[id] = struct{}{}
 	h.order = append(h.order, remembered{id, now})
 	return false
+}
+
+// knows says whether id was seen within the window.
+func (h *history) knows(id string, now time.Time) bool {
+	old := 0
+	for old < len(h.order) && now.Sub(h.order[old].at) >= h.window {
+		delete(h.seen, h.order[old].id)
+		old++
+	}
+	h.order = h.order[old:]
+	_, known := h.seen[id]
+	return known
 }

@@ -43,14 +43,14 @@ type Delivery struct {
 // message is a message in a queue.
 type message struct {
 	Delivery
-	id       string
-	session  *string
-	lane     *lane
-	expires  time.Time // zero: never
-	expiry   *alarm
-	lock     *alarm    // of a peek-lock; messages of a session share their lane's
-	receiver *Receiver // who holds the lock; nil: nobody
-	gone     bool      // has left the queue, but not yet its ledger
+	id      string
+	session *string
+	lane    *lane
+	expires time.Time // zero: never
+	expiry  *alarm
+	locked  bool   // out on a peek-lock, which may outlive its receiver
+	lock    *alarm // of that peek-lock; messages of a session share their lane's
+	gone    bool   // has left the queue, but not yet its ledger
 }
 
 func (m *message) expired(now time.Time) bool {

@@ -61,18 +61,20 @@ func (q *Queue) Send(messages ...Message) error {
 	if q.deadLetters == nil {
 		return ErrDeadLetterOnly
 	}
-	target := q.forward
-	size := target.bytes
+	target, now := q.forward, time.Now()
+	var size int64 // of those that are not known: who retries what was taken needs no room
 	for i := range messages {
-		if err := target.check(&messages[i]); err != nil {
+		m := &messages[i]
+		if err := target.check(m); err != nil {
 			return err
 		}
-		size += int64(len(messages[i].Content))
+		if !q.history.knows(m.ID, now) {
+			size += int64(len(m.Content))
+		}
 	}
-	if size > target.settings.MaxBytes {
+	if size > max(target.settings.MaxBytes-target.bytes, 0) { // forwarded dead letters may overfill it
 		return fmt.Errorf("%w: %d bytes", ErrFull, target.settings.MaxBytes)
 	}
-	now := time.Now()
 	for i := range messages {
 		m := &messages[i]
 		if q.history.duplicate(m.ID, now) {
@@ -123,7 +125,7 @@ func (q *Queue) add(m *message) {
 	if m.TTL = q.timeToLive(m.TTL); m.TTL > 0 {
 		m.expires = m.Enqueued.Add(m.TTL)
 		m.expiry = &alarm{ring: func() {
-			if m.receiver == nil {
+			if !m.locked {
 				m.lane.ready.remove(m)
 				q.expire(m)
 			}
@@ -155,7 +157,7 @@ func (q *Queue) lane(session *string) *lane {
 	}
 	l := q.lanes[id]
 	if l == nil {
-		l = &lane{session: id}
+		l = &lane{session: id, locked: make(map[Token]*message)}
 		q.lanes[id] = l
 	}
 	return l
@@ -221,9 +223,8 @@ func (q *Queue) deliver(m *message, r *Receiver, now time.Time) {
 		q.remove(m)
 		return
 	}
-	m.receiver = r
-	m.lane.locked++
-	r.locked[m.Token] = m
+	m.locked = true
+	m.lane.locked[m.Token] = m
 	q.locks[m.Token] = m
 	if !q.settings.RequiresSession {
 		m.lock = &alarm{ring: func() { q.giveBack(m, true); q.dispatch(m.lane) }}

@@ -102,10 +102,62 @@ func TestMessagesGivenBackTakeTheirOldPlaces(t *testing.T) {
 		}
 		must(t, q.Settle(got[1].Token, queue.Settlement{Outcome: queue.Release}))
 		send(t, q, message("", "6"))
-		r.Close() // gives back 4
+		must(t, q.Settle(got[3].Token, queue.Settlement{Outcome: queue.Release}))
+		r.Close()
 		_, next := open(q)
 		want(t, next.take(), "1", "2", "3", "4", "5", "6")
 	}, queue.Settings{Name: "q"})
+}
+
+func TestReceiverThatEndsLeavesItsMessagesLocked(t *testing.T) {
+	for name, end := range map[string]func(*queue.Receiver){
+		"closed": (*queue.Receiver).Close,
+		"broken": (*queue.Receiver).Abort,
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, b *queue.Broker) {
+				q := find(t, b, "q")
+				send(t, q, message("", "1"), message("", "2"), message("", "3"), message("", "4"))
+				r, c := open(q)
+				got := c.got
+				want(t, c.take(), "1", "2", "3", "4")
+				end(r)
+				_, next := open(q)
+				want(t, next.take())
+				must(t, q.Settle(got[0].Token, queue.Settlement{Outcome: queue.Complete}))
+				must(t, q.Settle(got[2].Token, queue.Settlement{Outcome: queue.Release}))
+				want(t, next.take(), "3")
+				pass(q, 30*time.Second)
+				_, err := q.RenewLock(got[3].Token)
+				must(t, err)
+				pass(q, 30*time.Second-time.Nanosecond)
+				want(t, next.take())
+				pass(q, time.Nanosecond)
+				if again := next.got[0]; again.FailedAttempts != 1 || again.Sequence != 2 {
+					t.Errorf("message %d with %d failed attempts, want message 2 with one", again.Sequence, again.FailedAttempts)
+				}
+				want(t, next.take(), "2", "3")
+				pass(q, 30*time.Second)
+				want(t, next.take(), "4")
+				want(t, c.take())
+			}, queue.Settings{Name: "q"})
+		})
+	}
+}
+
+func TestReceiverThatEndsAgainAndAgainMakesADeadLetter(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *queue.Broker) {
+		q := find(t, b, "q")
+		send(t, q, message("", "poison"))
+		for range 3 {
+			r, c := open(q)
+			want(t, c.take(), "poison")
+			r.Abort()
+			pass(q, time.Minute) // nobody receives when the lock expires
+		}
+		_, dead := open(find(t, b, "q"+queue.DeadLetterSuffix))
+		want(t, dead.take(), "poison")
+	}, queue.Settings{Name: "q", MaxDeliveryCount: 3})
 }
 
 func TestAllowanceIsNeverExceeded(t *testing.T) {
@@ -174,6 +226,60 @@ func TestDuplicateIsKnownForTheWindow(t *testing.T) {
 			t.Errorf("%d messages, want 4", n)
 		}
 	}, queue.Settings{Name: "q", DuplicateWindow: 10 * time.Minute})
+}
+
+func TestDuplicateIsAcknowledgedByAFullQueue(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *queue.Broker) {
+		q := find(t, b, "q")
+		first := queue.Message{ID: "1", Content: make([]byte, 10)}
+		second := queue.Message{ID: "2", Content: make([]byte, 10)}
+		send(t, q, first)
+		send(t, q, first)
+		for _, refused := range [][]queue.Message{{second}, {first, second}} {
+			if err := q.Send(refused...); !errors.Is(err, queue.ErrFull) {
+				t.Errorf("error %v, want ErrFull", err)
+			}
+		}
+		_, c := open(q)
+		must(t, q.Settle(c.got[0].Token, queue.Settlement{Outcome: queue.Complete}))
+		send(t, q, second) // what was refused is not a duplicate
+		if n := q.Counts().Active; n != 1 {
+			t.Errorf("%d messages, want the second alone", n)
+		}
+	}, queue.Settings{Name: "q", DuplicateWindow: time.Minute, MaxBytes: 10})
+}
+
+func TestDuplicateIsAcknowledgedByAQueueThatDeadLettersOverfill(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *queue.Broker) {
+		q, dead := find(t, b, "q"), find(t, b, "dead")
+		sent := queue.Message{ID: "1", Content: make([]byte, 10)}
+		send(t, dead, sent)
+		send(t, q, queue.Message{Content: make([]byte, 10)})
+		_, c := open(q)
+		must(t, q.Settle(c.got[0].Token, queue.Settlement{Outcome: queue.DeadLetter}))
+		if n := dead.Counts().Bytes; n != 20 {
+			t.Fatalf("%d bytes, want 20", n)
+		}
+		send(t, dead, sent)
+	}, queue.Settings{Name: "q", ForwardDeadLetters: "dead"},
+		queue.Settings{Name: "dead", DuplicateWindow: time.Minute, MaxBytes: 10})
+}
+
+func TestDeadLettersMayTravelAsLongAsTheyArrive(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *queue.Broker) {
+		for _, path := range []string{"a", "b", "c"} {
+			q := find(t, b, path)
+			send(t, q, message("", path))
+			_, c := open(q)
+			for _, d := range c.got {
+				must(t, q.Settle(d.Token, queue.Settlement{Outcome: queue.DeadLetter}))
+			}
+		}
+		_, end := open(find(t, b, "d"))
+		want(t, end.take(), "a", "b", "c")
+	}, queue.Settings{Name: "a", ForwardDeadLetters: "b"}, queue.Settings{Name: "b", ForwardDeadLetters: "d"},
+		queue.Settings{Name: "c", ForwardDeadLetters: "over"}, queue.Settings{Name: "over", ForwardTo: "d"},
+		queue.Settings{Name: "d"})
 }
 
 func TestTimeToLiveIsTheShorterOne(t *testing.T) {

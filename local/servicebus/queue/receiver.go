@@ -2,6 +2,7 @@ package queue
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -47,7 +48,6 @@ type Receiver struct {
 	patience         *alarm
 	delivered, limit uint32 // counts of messages, modulo 2³²
 	stalled          bool
-	locked           map[Token]*message
 }
 
 // Receive opens a receiver on a queue without sessions.
@@ -112,7 +112,7 @@ func (q *Queue) AcceptNextSession(c Consumer, mode Mode, patience time.Duration)
 }
 
 func (q *Queue) newReceiver(c Consumer, mode Mode) *Receiver {
-	return &Receiver{queue: q, consumer: c, mode: mode, locked: make(map[Token]*message)}
+	return &Receiver{queue: q, consumer: c, mode: mode}
 }
 
 // grant locks session l for r.
@@ -166,11 +166,12 @@ func (r *Receiver) dispatch() {
 	}
 }
 
-// Close gives everything back as if it had not been delivered.
+// Close gives a session back, and its messages as if they had not been
+// delivered. Without a session, messages stay locked until their locks expire.
 func (r *Receiver) Close() { r.close(false) }
 
-// Abort gives everything back and charges a delivery: the consumer is gone
-// without having said what became of its messages.
+// Abort is like Close, but charges a session's messages a delivery: the
+// consumer is gone without having said what became of them.
 func (r *Receiver) Abort() { r.close(true) }
 
 func (r *Receiver) close(charge bool) {
@@ -183,7 +184,7 @@ func (r *Receiver) close(charge bool) {
 	r.end(charge)
 }
 
-// end takes the receiver out of its lane, which others may have then.
+// end takes the receiver out of its lane. A session others may have then.
 func (r *Receiver) end(charge bool) {
 	l, q := r.lane, r.queue
 	if l == nil {
@@ -191,17 +192,20 @@ func (r *Receiver) end(charge bool) {
 	}
 	r.lane = nil
 	l.drop(r)
-	q.broker.agenda.unset(l.lock)
-	held := make([]*message, 0, len(r.locked))
-	for _, m := range r.locked {
-		held = append(held, m)
+	if q.settings.RequiresSession {
+		q.free(l, charge)
 	}
-	slices.SortFunc(held, func(a, b *message) int { return bySequence(b, a.Sequence) })
+	q.tidy(l)
+}
+
+// free ends the lock on session l and on its messages.
+func (q *Queue) free(l *lane, charge bool) {
+	q.broker.agenda.unset(l.lock)
+	held := slices.SortedFunc(maps.Values(l.locked), func(a, b *message) int { return bySequence(b, a.Sequence) })
 	for _, m := range held { // latest first, so that each goes to the front
 		q.giveBack(m, charge)
 	}
 	q.dispatch(l)
-	q.tidy(l)
 }
 
 // Progress says how many messages were delivered in all, and how many more

@@ -83,7 +83,7 @@ func (q *Queue) Sessions(skip, top int) ([]string, error) {
 	return q.sessions(skip, top, func(l *lane) bool {
 		active := l.ready.len()
 		if !q.settings.LockedMessagesAreInactive {
-			active += l.locked
+			active += len(l.locked)
 		}
 		return active > 0 || l.state != nil
 	})

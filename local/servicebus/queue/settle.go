@@ -90,9 +90,8 @@ func (q *Queue) held(token Token) (*message, error) {
 func (q *Queue) unlock(m *message) {
 	q.broker.agenda.unset(m.lock)
 	delete(q.locks, m.Token)
-	delete(m.receiver.locked, m.Token)
-	m.receiver, m.lock = nil, nil
-	m.lane.locked--
+	delete(m.lane.locked, m.Token)
+	m.locked, m.lock = false, nil
 }
 
 // giveBack returns a locked message to its place, or sets it aside after one

@@ -14,9 +14,11 @@
 // mutex. The order of locks is the broker's, then the outbox's: broker calls
 // are made without the outbox's lock, while its callbacks take it.
 //
-// Ends. A detach, end or close gives locked messages back uncharged. A
-// connection that just breaks charges each of them a delivery, so that a
-// message that kills its consumer ends as a dead letter.
+// Ends. A detach, end or close gives a session back, with its locked messages
+// uncharged. A connection that just breaks does too, but charges each of them
+// a delivery, so that a message that kills its consumer ends as a dead letter.
+// Messages without a session stay locked until their locks expire, however
+// the link ended, and can be settled by $management meanwhile.
 //
 // Errors. A peer that breaks the protocol gets a close with the condition and
 // loses the connection; one that breaks a link's rules loses the link.

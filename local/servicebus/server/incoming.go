@@ -106,11 +106,15 @@ func (l *incoming) complete() {
 	if err := l.take(content); err != nil {
 		state = amqp.Rejected(amqpError(err))
 	}
-	if !l.settled {
-		l.session.lockedSend(&amqp.Disposition{
-			Role: amqp.RoleReceiver, First: l.delivery, Last: l.delivery, Settled: true, State: state,
-		})
+	if l.settled {
+		return
 	}
+	out := l.session.conn.out
+	out.mu.Lock()
+	defer out.mu.Unlock()
+	l.session.send(&amqp.Disposition{
+		Role: amqp.RoleReceiver, First: l.delivery, Last: l.delivery, Settled: true, State: state,
+	}, nil)
 }
 
 func (l *incoming) take(content []byte) error {

@@ -60,12 +60,6 @@ func (s *session) send(p amqp.Performative, payload []byte) {
 	}
 }
 
-func (s *session) lockedSend(p amqp.Performative) {
-	s.conn.out.mu.Lock()
-	defer s.conn.out.mu.Unlock()
-	s.send(p, nil)
-}
-
 func (s *session) handle(p amqp.Performative, payload []byte) error {
 	switch p := p.(type) {
 	case *amqp.Attach:
@@ -170,6 +164,9 @@ func (s *session) transfer(p *amqp.Transfer, payload []byte) error {
 // disposition applies outcomes the peer tells as a receiver. Those it tells
 // as a sender say nothing new: we settle first.
 func (s *session) disposition(p *amqp.Disposition) {
+	if p.State != nil && p.State.Descriptor == amqp.CodeReceived {
+		p.State = nil // nothing is decided yet (§3.4)
+	}
 	if p.Role != amqp.RoleReceiver || p.State == nil && !p.Settled {
 		return
 	}

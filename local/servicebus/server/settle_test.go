@@ -1,10 +1,13 @@
 package server_test
 
 import (
+	"io"
+	"net"
 	"testing"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
+	"github.com/Azure/go-amqp"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/contoso/orders/local/servicebus/queue"
@@ -16,8 +19,17 @@ func TestCompletedMessageIsGone(t *testing.T) {
 	send(t, c, "q", text("a"))
 	r := receiver(t, c, "q", nil)
 	must(t, r.CompleteMessage(within(t), receive(t, r, 1)[0], nil))
-	must(t, r.Close(within(t)))
-	nothing(t, receiver(t, c, "q", nil))
+	empty(t, r)
+}
+
+// empty checks that the receiver's queue holds no message, locked or not.
+func empty(t *testing.T, r *azservicebus.Receiver) {
+	t.Helper()
+	left, err := r.PeekMessages(within(t), 1, nil)
+	must(t, err)
+	if len(left) > 0 {
+		t.Errorf("left in the queue: %q", bodies(left))
+	}
 }
 
 func TestAbandonedMessageComesBackWithACharge(t *testing.T) {
@@ -116,8 +128,7 @@ func TestReceiveAndDeleteNeedsNoSettlement(t *testing.T) {
 	if diff := cmp.Diff([]string{"a", "b"}, bodies(receive(t, r, 2))); diff != "" {
 		t.Error(diff)
 	}
-	must(t, r.Close(within(t)))
-	nothing(t, receiver(t, c, "q", nil))
+	empty(t, r)
 }
 
 func TestExpiredLockChargesADelivery(t *testing.T) {
@@ -149,18 +160,90 @@ func TestRenewedLockOutlivesItsDuration(t *testing.T) {
 	wantCode(t, r.RenewMessageLock(within(t), m, nil), azservicebus.CodeLockLost)
 }
 
-func TestCleanCloseReleasesWithoutACharge(t *testing.T) {
+func TestReceiverThatEndsLeavesItsMessagesLocked(t *testing.T) {
 	t.Parallel()
-	c := start(t, queue.Settings{Name: "q"}).client(t)
-	send(t, c, "q", text("a"), text("b"), text("c"))
-	r := receiver(t, c, "q", nil)
-	receive(t, r, 3)
-	must(t, r.Close(within(t)))
-	for i, m := range receive(t, receiver(t, c, "q", nil), 3) {
-		if m.DeliveryCount != 1 || *m.SequenceNumber != int64(i+1) {
-			t.Errorf("message %d: delivery count %d, sequence %d", i, m.DeliveryCount, *m.SequenceNumber)
+	for name, end := range map[string]func(*azservicebus.Receiver, *proxy) error{
+		"closed": func(r *azservicebus.Receiver, _ *proxy) error { return r.Close(within(t)) },
+		"ended":  func(_ *azservicebus.Receiver, p *proxy) error { p.cut(); return nil },
+		"reset":  func(_ *azservicebus.Receiver, p *proxy) error { p.reset(); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := start(t, queue.Settings{Name: "q", LockDuration: 2 * time.Second})
+			proxy := newProxy(t, b.addr)
+			through := broker{addr: proxy.addr, roots: b.roots}
+			c := b.client(t)
+			send(t, c, "q", text("a"), text("b"), text("c"))
+			r := receiver(t, through.client(t), "q", nil)
+			m := receive(t, r, 3)
+			must(t, end(r, proxy))
+			other := receiver(t, c, "q", nil)
+			nothing(t, other)
+			must(t, other.CompleteMessage(within(t), byToken(m[0]), nil))
+			must(t, other.AbandonMessage(within(t), byToken(m[1]), nil))
+			for _, want := range []string{"b", "c"} { // c once its lock has expired
+				got := receive(t, other, 1)[0]
+				if string(got.Body) != want || got.DeliveryCount != 2 {
+					t.Errorf("got %s, delivery count %d, want %s and 2", got.Body, got.DeliveryCount, want)
+				}
+				must(t, other.CompleteMessage(within(t), got, nil))
+			}
+			if early := time.Until(*m[2].LockedUntil); early > 0 {
+				t.Errorf("c came back %v before its lock expired", early)
+			}
+			empty(t, other)
+		})
+	}
+}
+
+func TestReleasedMessageComesBackAtOnceWithoutACharge(t *testing.T) {
+	t.Parallel()
+	b := start(t, queue.Settings{Name: "q"})
+	c := b.client(t)
+	send(t, c, "q", text("a"), text("b"))
+	r, err := authorized(t, b).NewReceiver(within(t), "q", &amqp.ReceiverOptions{Credit: -1})
+	must(t, err)
+	must(t, r.IssueCredit(2)) // and no more, or b might come back here
+	for i := range 2 {
+		m, err := r.Receive(within(t), nil)
+		must(t, err)
+		if i == 1 {
+			must(t, r.ReleaseMessage(within(t), m))
 		}
 	}
+	must(t, r.Close(within(t)))
+	other := receiver(t, c, "q", nil)
+	if got := receive(t, other, 1)[0]; string(got.Body) != "b" || got.DeliveryCount != 1 {
+		t.Errorf("got %s, delivery count %d", got.Body, got.DeliveryCount)
+	}
+	nothing(t, other)
+}
+
+func TestReceivedStateLeavesADeliveryToBeSettled(t *testing.T) {
+	t.Parallel()
+	b := start(t, queue.Settings{Name: "q"})
+	c := b.client(t)
+	send(t, c, "q", text("a"))
+	nc, err := net.Dial("tcp", b.addr)
+	must(t, err)
+	t.Cleanup(func() { nc.Close() })
+	r, err := authorizedOn(t, b, nc).NewReceiver(within(t), "q", &amqp.ReceiverOptions{
+		SettlementMode: amqp.ReceiverSettleModeSecond.Ptr(), // settling waits for an answer
+	})
+	must(t, err)
+	m, err := r.Receive(within(t), nil)
+	must(t, err)
+	const received = "\x00\x53\x15\xc0\x0d\x05\x41\x43\x40\x42" + "\x00\x53\x23\xc0\x03\x02\x43\x44"
+	_, err = io.WriteString(nc, frame(0, received)) // of delivery 0, which go-amqp does not send by itself
+	must(t, err)
+	must(t, r.AcceptMessage(within(t), m))
+	empty(t, receiver(t, c, "q", nil))
+}
+
+// byToken is m as the SDK settles it over $management: with its link, it would
+// try the link first.
+func byToken(m *azservicebus.ReceivedMessage) *azservicebus.ReceivedMessage {
+	return &azservicebus.ReceivedMessage{LockToken: m.LockToken}
 }
 
 func TestMessageCanBeSettledByTokenAlone(t *testing.T) {
@@ -169,9 +252,6 @@ func TestMessageCanBeSettledByTokenAlone(t *testing.T) {
 	send(t, c, "q", text("a"), text("b"), text("c"))
 	r := receiver(t, c, "q", nil)
 	m := receive(t, r, 3)
-	byToken := func(m *azservicebus.ReceivedMessage) *azservicebus.ReceivedMessage {
-		return &azservicebus.ReceivedMessage{LockToken: m.LockToken}
-	}
 	must(t, r.CompleteMessage(within(t), byToken(m[0]), nil))
 	must(t, r.DeadLetterMessage(within(t), byToken(m[1]), &azservicebus.DeadLetterOptions{Reason: new("r")}))
 	must(t, r.AbandonMessage(within(t), byToken(m[2]), nil))
