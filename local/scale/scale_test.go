@@ -29,6 +29,7 @@ const patience = 30 * time.Second
 // launcher runs functions in memory. A process of process-session takes what is on
 // the session queue, as the real one does; one of complete waits to be stopped.
 type launcher struct {
+	t       *testing.T
 	client  *bus.Client
 	mu      sync.Mutex
 	started map[string]int
@@ -61,11 +62,14 @@ func (l *launcher) Start(function string, env []string) (scale.Process, error) {
 		}
 		// It stays for longer than the scaler keeps a reading, or a reading from before
 		// the last settlement would start another.
-		settings := bus.WorkerConfig{Slots: 4, BatchSize: 10, IdleExit: 1500 * time.Millisecond, MaxHold: time.Minute, DrainTimeout: time.Second}
-		_ = l.client.WorkSessions(ctx, "orders", settings, func(_ context.Context, batch []bus.Message) ([]error, error) {
+		settings := bus.WorkerConfig{Slots: 4, BatchSize: 10, IdleExit: 1500 * time.Millisecond, MaxHold: time.Minute, BatchTimeout: time.Minute, DrainTimeout: time.Second}
+		err := l.client.WorkSessions(ctx, "orders", settings, func(_ context.Context, batch []bus.Message) ([]error, error) {
 			<-l.release
 			return make([]error, len(batch)), nil
 		})
+		if err != nil {
+			l.t.Errorf("worker: %v", err)
+		}
 	}()
 	return p, nil
 }
@@ -81,7 +85,7 @@ func (l *launcher) starts(function string) int {
 func TestTheManifestsStartWorkersFromZeroAndTheyEnd(t *testing.T) {
 	broker := bustest.Start(t, bustest.Orders("PT30S")...)
 	client := broker.Connect(t)
-	l := &launcher{client: client, started: map[string]int{}, release: make(chan struct{})}
+	l := &launcher{t: t, client: client, started: map[string]int{}, release: make(chan struct{})}
 	lines := make(chan string, 100)
 	s, err := scale.New(scale.Options{
 		Manifests: "../../keda", Launcher: l, ConnectionString: broker.ConnectionString(), Management: insecure(),

@@ -26,7 +26,7 @@ type cli struct {
 func main() {
 	var c cli
 	command := kong.Parse(&c, kong.Name("up"), kong.Description("Runs the order platform on this machine."), kong.UsageOnError())
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	context.AfterFunc(ctx, func() { // the second signal does not wait for anyone
 		again := make(chan os.Signal, 1)
 		signal.Notify(again, os.Interrupt, syscall.SIGTERM)
