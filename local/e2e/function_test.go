@@ -3,6 +3,9 @@ package e2e_test
 import (
 	"context"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -96,4 +99,26 @@ func TestKilledPartComesBackWhereItWas(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	storedOrders(ctx, t, s, token, 1)
+}
+
+func TestStackEndsWhenNobodyReadsItsOutput(t *testing.T) {
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(root, "build/bin/up"), "--data", t.TempDir(), "--port", "0", "run")
+	cmd.Dir, cmd.Stdout = root, writer
+	if cmd.Path, err = filepath.Abs(cmd.Path); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = writer.Close()
+	_ = reader.Close()
+	kill := time.AfterFunc(stopTimeout, func() { _ = cmd.Process.Kill() })
+	defer kill.Stop()
+	if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() != 1 {
+		t.Errorf("it ended with %v, want exit code 1 of a start that was broken off", err)
+	}
 }

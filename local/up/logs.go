@@ -24,20 +24,27 @@ const nameWidth = 15
 type logs struct {
 	mu    sync.Mutex
 	out   io.Writer
+	lost  func() // called when the output takes no more
 	color bool
 }
 
-func newLogs(out *os.File) *logs {
+func newLogs(out *os.File, lost func()) *logs {
 	info, err := out.Stat()
 	terminal := err == nil && info.Mode()&os.ModeCharDevice != 0
-	return &logs{out: out, color: terminal && os.Getenv("NO_COLOR") == ""}
+	return &logs{out: out, lost: lost, color: terminal && os.Getenv("NO_COLOR") == ""}
 }
 
 // printf writes a line of our own, without a name in front.
 func (l *logs) printf(format string, args ...any) {
+	l.print(fmt.Sprintf(format+"\n", args...))
+}
+
+func (l *logs) print(text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, _ = fmt.Fprintf(l.out, format+"\n", args...)
+	if _, err := io.WriteString(l.out, text); err != nil {
+		l.lost()
+	}
 }
 
 // logger returns a logger that speaks under a name.
@@ -73,9 +80,7 @@ func (l *logs) write(name string, line []byte) {
 		_, _ = io.WriteString(h, name)
 		prefix = fmt.Sprintf("\x1b[3%dm%s\x1b[0m", 1+h.Sum32()%6, prefix)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	_, _ = fmt.Fprintf(l.out, "%s%s", prefix, line)
+	l.print(prefix + string(line))
 }
 
 // record is one line of a JSON log.

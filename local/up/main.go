@@ -26,7 +26,7 @@ type cli struct {
 func main() {
 	var c cli
 	command := kong.Parse(&c, kong.Name("up"), kong.Description("Runs the order platform on this machine."), kong.UsageOnError())
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, func() { // the second signal does not wait for anyone
 		again := make(chan os.Signal, 1)
 		signal.Notify(again, os.Interrupt, syscall.SIGTERM)
@@ -34,7 +34,11 @@ func main() {
 		killAll()
 		os.Exit(1)
 	})
-	err := c.run(ctx, command.Command())
+	// When nobody reads the output any more, a write must fail, not kill us and
+	// leave the parts behind. It then ends the stack like a signal.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, lost := context.WithCancel(ctx)
+	err := c.run(ctx, command.Command(), newLogs(os.Stdout, lost))
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "up:", err)
@@ -42,7 +46,7 @@ func main() {
 	}
 }
 
-func (c *cli) run(ctx context.Context, command string) error {
+func (c *cli) run(ctx context.Context, command string, logs *logs) error {
 	executable, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("finding the other binaries: %w", err)
@@ -54,7 +58,6 @@ func (c *cli) run(ctx context.Context, command string) error {
 	if os.Getenv("APP_ENV") == "production" {
 		return fmt.Errorf("this runs stand-ins for development, and refuses APP_ENV=production")
 	}
-	logs := newLogs(os.Stdout)
 	if command == "run" {
 		return runStack(ctx, s, logs)
 	}

@@ -40,6 +40,16 @@ func TestEndlessLineIsCutNotKept(t *testing.T) {
 	}
 }
 
+func TestLostOutputIsSaid(t *testing.T) {
+	r, w := io.Pipe()
+	_ = r.Close()
+	lost := false
+	(&logs{out: w, lost: func() { lost = true }}).printf("anyone there?")
+	if !lost {
+		t.Error("nobody was told that nobody reads")
+	}
+}
+
 func TestListeningAddressIsNoted(t *testing.T) {
 	p := &process{name: "accept", done: make(chan struct{}), addresses: map[string]string{}, found: make(chan struct{})}
 	w := (&logs{out: io.Discard}).writer("accept", p.note)
