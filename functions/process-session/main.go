@@ -30,11 +30,10 @@ func run(ctx context.Context, env envconfig.Lookuper) (err error) {
 		return err
 	}
 	defer fn.Close(&err, "service bus", client)
-	events, err := client.Sender(cfg.CompletionsQueue)
+	h, err := newHandler(cfg, client, db)
 	if err != nil {
 		return err
 	}
-	h := &handler{store: db, events: events}
 	return httpserve.WithPrivate(ctx, cfg.HTTP, func(ctx context.Context) error {
 		return client.WorkSessions(ctx, cfg.Queue, cfg.Worker, h.process)
 	})

@@ -30,6 +30,14 @@ type handler struct {
 	events publisher
 }
 
+func newHandler(cfg config, client *bus.Client, db saver) (*handler, error) {
+	events, err := client.Sender(cfg.CompletionsQueue)
+	if err != nil {
+		return nil, err
+	}
+	return &handler{store: db, events: events}, nil
+}
+
 // process stores one batch of a session and publishes what is stored. It returns
 // before any message is settled, so a crash anywhere repeats the whole of it: the
 // store changes nothing the second time, and the events carry the same IDs.
