@@ -89,21 +89,34 @@ func (a *api) post(t *testing.T, body string, headers ...string) (*http.Response
 	return res, raw
 }
 
-// queued drains the queue and returns its messages.
-func (a *api) queued(t *testing.T) []bus.Message {
+// queued fails unless the queue holds n messages, and returns them. It waits for
+// them, and then a little for one too many.
+func (a *api) queued(t *testing.T, n int) []bus.Message {
 	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
 	var mu sync.Mutex
 	var list []bus.Message
-	err := a.client.WorkSessions(t.Context(), "orders",
-		bus.WorkerConfig{Slots: 4, BatchSize: 100, IdleExit: 300 * time.Millisecond, MaxHold: time.Minute, BatchTimeout: time.Minute, DrainTimeout: time.Second},
+	enough := func() {
+		if len(list) >= n {
+			time.AfterFunc(time.Second, stop)
+		}
+	}
+	enough()
+	err := a.broker.Connect(t).WorkSessions(ctx, "orders",
+		bus.WorkerConfig{Slots: 4, BatchSize: 100, IdleExit: time.Minute, MaxHold: time.Minute, BatchTimeout: time.Minute, DrainTimeout: time.Second},
 		func(_ context.Context, batch []bus.Message) ([]error, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			list = append(list, batch...)
+			enough()
 			return make([]error, len(batch)), nil
 		})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if len(list) != n {
+		t.Fatalf("%d messages on the queue, want %d", len(list), n)
 	}
 	return list
 }
@@ -136,11 +149,7 @@ func TestAdmittedOrderIsOnTheCustomersSession(t *testing.T) {
 		t.Errorf("answer = %s, headers %v", body, res.Header)
 	}
 	customer := identity.CustomerOf(identitytest.Issuer, "alice")
-	messages := a.queued(t)
-	if len(messages) != 1 {
-		t.Fatalf("%d messages on the queue, want 1", len(messages))
-	}
-	m := messages[0]
+	m := a.queued(t, 1)[0]
 	e, err := envelope.DecodeAccepted(m.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -172,9 +181,7 @@ func TestBadCallerIsRefusedBeforeAnythingIsSent(t *testing.T) {
 	reader["scope"] = identity.ScopeRead
 	res, body = a.post(t, goodOrder, "Authorization", "Bearer "+a.provider.Token(t, reader))
 	wantProblem(t, res, body, http.StatusForbidden)
-	if got := a.queued(t); len(got) != 0 {
-		t.Errorf("%d messages were sent", len(got))
-	}
+	a.queued(t, 0)
 }
 
 func TestBadOrderIsRefusedWithWhatIsWrong(t *testing.T) {
@@ -212,9 +219,7 @@ func TestBadOrderIsRefusedWithWhatIsWrong(t *testing.T) {
 			}
 		})
 	}
-	if got := a.queued(t); len(got) != 0 {
-		t.Errorf("%d messages were sent", len(got))
-	}
+	a.queued(t, 0)
 }
 
 func TestChunkedBodyIsBoundedToo(t *testing.T) {
@@ -253,9 +258,7 @@ func TestSameKeyIsTheSameOrder(t *testing.T) {
 	if other.StatusCode != http.StatusAccepted || other.Header.Get("Location") == first.Header.Get("Location") {
 		t.Errorf("another customer's order under the same key: %d %s", other.StatusCode, other.Header.Get("Location"))
 	}
-	if got := a.queued(t); len(got) != 2 {
-		t.Errorf("%d messages on the queue, want 2: one of each customer", len(got))
-	}
+	a.queued(t, 2) // one of each customer
 }
 
 func TestBadKeyIsRefused(t *testing.T) {
@@ -287,9 +290,7 @@ func TestBrokerGoneIs503AndTheRetryIsTheSameOrder(t *testing.T) {
 	if second.Header.Get("Location") != first.Header.Get("Location") {
 		t.Error("the same key named two orders")
 	}
-	if got := a.queued(t); len(got) != 1 {
-		t.Errorf("%d messages on the queue, want 1", len(got))
-	}
+	a.queued(t, 1)
 }
 
 func TestRedisGoneDoesNotStopAccepting(t *testing.T) {
@@ -299,9 +300,7 @@ func TestRedisGoneDoesNotStopAccepting(t *testing.T) {
 	if res, body := a.post(t, goodOrder, "Idempotency-Key", `"k"`); res.StatusCode != http.StatusAccepted {
 		t.Errorf("answer = %d %s", res.StatusCode, body)
 	}
-	if got := a.queued(t); len(got) != 1 {
-		t.Errorf("%d messages on the queue, want 1", len(got))
-	}
+	a.queued(t, 1)
 }
 
 func TestConcurrentOrdersShareOneSender(t *testing.T) {
@@ -324,7 +323,7 @@ func TestConcurrentOrdersShareOneSender(t *testing.T) {
 	for _, id := range ids {
 		sent[uuid.MustParse(id).String()] = true
 	}
-	for _, m := range a.queued(t) {
+	for _, m := range a.queued(t, n) {
 		queued[m.CorrelationID] = true
 	}
 	if len(sent) != n {

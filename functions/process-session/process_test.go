@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) { bustest.Main(m) }
 
-var settings = bus.WorkerConfig{Slots: 2, BatchSize: 100, IdleExit: 500 * time.Millisecond, MaxHold: time.Minute, BatchTimeout: time.Minute, DrainTimeout: 5 * time.Second}
+var settings = bus.WorkerConfig{Slots: 2, BatchSize: 100, IdleExit: 1500 * time.Millisecond, MaxHold: time.Minute, BatchTimeout: time.Minute, DrainTimeout: 5 * time.Second}
 
 // platform is process-session with a real broker and a real store.
 type platform struct {

@@ -58,7 +58,7 @@ func TestLockedSessionsStillCount(t *testing.T) {
 	broker := bustest.Start(t, bustest.Orders("PT30S")...)
 	fill(t, broker, 2, 2)
 	r := start(t, broker.ConnectionString())
-	settings := bus.WorkerConfig{Slots: 2, BatchSize: 10, IdleExit: 100 * time.Millisecond, MaxHold: time.Minute, BatchTimeout: time.Minute, DrainTimeout: time.Second}
+	settings := bus.WorkerConfig{Slots: 2, BatchSize: 10, IdleExit: 1500 * time.Millisecond, MaxHold: time.Minute, BatchTimeout: time.Minute, DrainTimeout: time.Second}
 	var locked float64
 	err := broker.Connect(t).WorkSessions(t.Context(), "orders", settings, func(_ context.Context, batch []bus.Message) ([]error, error) {
 		if batch[0].SessionID == "s0" {

@@ -19,7 +19,7 @@ import (
 func TestMain(m *testing.M) { bustest.Main(m) }
 
 // worker settings that end soon after the work does.
-var settings = bus.WorkerConfig{Slots: 2, BatchSize: 10, IdleExit: 500 * time.Millisecond, MaxHold: time.Minute, BatchTimeout: time.Minute, DrainTimeout: 5 * time.Second}
+var settings = bus.WorkerConfig{Slots: 2, BatchSize: 10, IdleExit: 1500 * time.Millisecond, MaxHold: time.Minute, BatchTimeout: time.Minute, DrainTimeout: 5 * time.Second}
 
 func send(t *testing.T, c *bus.Client, queue string, messages ...bus.Message) {
 	t.Helper()
