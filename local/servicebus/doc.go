@@ -32,17 +32,38 @@
 //
 // Sending one by one and in batches; sessions, by name and next available;
 // peek-lock with expiry and renewal, of messages and sessions; completing,
-// abandoning and dead-lettering; receive-and-delete; dead-letter queues and
-// the forwarding of dead letters and of messages; maximum delivery count;
-// duplicate detection; time to live; session state; peek; listing sessions;
-// shared access signatures; reading queues and counts by the admin API.
+// abandoning and dead-lettering; deferring, and receiving what was deferred by
+// its sequence number; scheduling, and cancelling what was scheduled;
+// receive-and-delete; dead-letter queues and the forwarding of dead letters
+// and of messages; maximum delivery count; duplicate detection; time to live;
+// session state; peek; listing sessions; shared access signatures; reading
+// queues and counts by the admin API.
 //
 // # What it does not do yet
 //
-// Messages are held in memory only, and are lost at exit. Deferring and
-// scheduling are refused. Queues come from the file and cannot be created or
-// changed. There are no topics, transactions, rules or AMQP over WebSockets.
-// A token's rights are all or nothing, and a link outlives its token.
+// Messages are held in memory only, and are lost at exit. Queues come from the
+// file and cannot be created or changed. There are no topics, transactions,
+// rules or AMQP over WebSockets. A token's rights are all or nothing, and a
+// link outlives its token.
+//
+// # Deferred and scheduled messages
+//
+// As on Azure: a deferred message keeps its sequence number and expires only
+// when it is asked for; a scheduled one is enqueued under a new number, its
+// time to live counting from then, and the number that scheduling told is good
+// for cancelling alone. Deferred messages count as active, scheduled ones have
+// a count of their own; in listings of sessions and for who accepts the next
+// session, neither counts.
+//
+// Where Microsoft's documents are silent: Deferring charges no delivery.
+// Abandoning a deferred message, or letting its lock expire, does, so that it
+// ends as a dead letter at the maximum delivery count. A request for several
+// messages by number succeeds for all or for none; one that is unknown, locked
+// or in another state makes it fail with message-not-found, status 404.
+// Scheduling a duplicate answers with the number of the message it repeats,
+// and cancelling does not make the broker forget a message's id. A scheduled
+// message waits in the queue it was sent to, and is forwarded when it is due.
+// One answer holds 2 MiB of deferred messages at most.
 //
 // # Where it differs from Azure
 //
@@ -71,6 +92,8 @@
 // Sources: OASIS AMQP 1.0, https://docs.oasis-open.org/amqp/core/v1.0/os/;
 // Microsoft, https://learn.microsoft.com/azure/service-bus-messaging/ ("AMQP
 // 1.0 in Azure Service Bus and Event Hubs protocol guide", "AMQP
-// request/response-based operations", "Overview of the Azure Service Bus
-// emulator").
+// request/response-based operations", "Message deferral", "Message sequencing
+// and timestamps", "Overview of the Azure Service Bus emulator"). That
+// deferred messages count as active is not documented, but seen with Azure:
+// https://github.com/paolosalvatori/ServiceBusExplorer/issues/662.
 package main

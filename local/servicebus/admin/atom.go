@@ -98,7 +98,7 @@ func (h *handler) entry(r *http.Request, q *queue.Queue) entry {
 		MaxDeliveryCount:                    s.MaxDeliveryCount,
 		EnableBatchedOperations:             true,
 		SizeInBytes:                         c.Bytes,
-		MessageCount:                        c.Active + c.DeadLetters,
+		MessageCount:                        c.Active + c.Scheduled + c.DeadLetters,
 		Status:                              "Active",
 		ForwardTo:                           entityURL(r, s.ForwardTo),
 		ForwardDeadLetteredMessagesTo:       entityURL(r, s.ForwardDeadLetters),
@@ -110,6 +110,7 @@ func (h *handler) entry(r *http.Request, q *queue.Queue) entry {
 		CountDetails: countDetails{
 			ActiveMessageCount:     count(c.Active),
 			DeadLetterMessageCount: count(c.DeadLetters),
+			ScheduledMessageCount:  count(c.Scheduled),
 		},
 	}
 	if s.DefaultTTL > 0 {

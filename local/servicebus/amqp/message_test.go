@@ -37,13 +37,15 @@ func TestInspectReadsWhatABrokerNeeds(t *testing.T) {
 func TestRewriteChangesHeaderAndAnnotationsAlone(t *testing.T) {
 	r := Rewrite{
 		DeliveryCount: 3, TTL: time.Minute,
-		Annotations: Map{{Symbol("x-opt-sequence-number"), int64(7)}},
+		DeliveryAnnotations: Map{{Symbol("ours"), UUID{1}}},
+		Annotations:         Map{{Symbol("x-opt-sequence-number"), int64(7)}},
 	}
 	got, err := r.Append(nil, sample())
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := appendDescribedList(nil, sectionHeader, []any{true, uint8(5), uint32(60_000), nil, uint32(3)})
+	want = Append(appendDescriptor(want, sectionDeliveryAnnotations), Map{{Symbol("ours"), UUID{1}}})
 	want = Append(appendDescriptor(want, sectionMessageAnnotations), Map{{Symbol("kept"), "a"}, {Symbol("x-opt-sequence-number"), int64(7)}})
 	bare := sample()[bytes.Index(sample(), []byte{codeDescribed, codeSmallUlong, byte(sectionProperties)}):]
 	if want = append(want, bare...); !bytes.Equal(got, want) {

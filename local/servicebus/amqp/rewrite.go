@@ -10,12 +10,13 @@ import (
 type Rewrite struct {
 	DeliveryCount         uint32        // of the header: earlier, unsuccessful deliveries
 	TTL                   time.Duration // of the header; zero leaves it out
+	DeliveryAnnotations   Map           // ours; those of the hop before are dropped
 	Annotations           Map           // replace or join the message annotations
 	ApplicationProperties Map           // replace or join the application properties
 }
 
 // Append writes the message after b. Delivery annotations are meant for the
-// next hop alone and are dropped (§3.2.2).
+// next hop alone (§3.2.2).
 func (r *Rewrite) Append(b, encoded []byte) ([]byte, error) {
 	var durable, priority any
 	var annotations []byte
@@ -45,6 +46,9 @@ func (r *Rewrite) Append(b, encoded []byte) ([]byte, error) {
 		ttl = uint32(min(r.TTL.Milliseconds(), int64(^uint32(0))))
 	}
 	b = appendDescribedList(b, sectionHeader, []any{durable, priority, ttl, nil, r.DeliveryCount})
+	if len(r.DeliveryAnnotations) > 0 {
+		b = Append(appendDescriptor(b, sectionDeliveryAnnotations), r.DeliveryAnnotations)
+	}
 	b, err := appendMerged(appendDescriptor(b, sectionMessageAnnotations), annotations, r.Annotations)
 	if err != nil {
 		return nil, err

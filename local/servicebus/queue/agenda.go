@@ -8,6 +8,7 @@ import (
 // An alarm rings once, at its time, with the broker's lock held.
 type alarm struct {
 	at    time.Time
+	rank  int64 // among alarms of the same time: the one set first rings first
 	ring  func()
 	place int // in the agenda's heap, from 1; 0: not set
 }
@@ -15,13 +16,15 @@ type alarm struct {
 // agenda holds the alarms of a broker. The zero agenda needs only wake.
 type agenda struct {
 	alarms alarmHeap
+	rank   int64 // the last one given
 	timer  *time.Timer
 	wake   func() // called by the timer, without the broker's lock
 }
 
 // set makes a ring at the given time, and at no other.
 func (g *agenda) set(a *alarm, at time.Time) {
-	a.at = at
+	g.rank++
+	a.at, a.rank = at, g.rank
 	if a.place > 0 {
 		heap.Fix(&g.alarms, a.place-1)
 	} else {
@@ -70,8 +73,13 @@ func (g *agenda) close() {
 
 type alarmHeap []*alarm
 
-func (h alarmHeap) Len() int           { return len(h) }
-func (h alarmHeap) Less(i, j int) bool { return h[i].at.Before(h[j].at) }
+func (h alarmHeap) Len() int { return len(h) }
+func (h alarmHeap) Less(i, j int) bool {
+	if c := h[i].at.Compare(h[j].at); c != 0 {
+		return c < 0
+	}
+	return h[i].rank < h[j].rank
+}
 func (h alarmHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].place, h[j].place = i+1, j+1

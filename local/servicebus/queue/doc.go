@@ -1,6 +1,6 @@
 // Package queue is a message broker's domain: queues, sessions, peek-locks,
-// settlement, delivery counts, dead letters, forwarding, duplicate detection
-// and expiry. It knows nothing of wires: a message's content is octets, and
+// settlement, deferral, scheduling, delivery counts, dead letters, forwarding,
+// duplicate detection and expiry. It knows nothing of wires: a message's content is octets, and
 // whoever receives is a Consumer.
 //
 // Guarantees.
@@ -8,8 +8,12 @@
 //     in sequence order. A message given back takes its old place, before any
 //     later one.
 //   - A session has at most one receiver, a message at most one lock.
-//   - A message leaves its queue only by completion, dead-lettering, expiry or
-//     delivery to a receiver in ReceiveAndDelete mode; a move to a dead-letter
+//   - A deferred message is delivered to who asks for its sequence number, and
+//     to no one else. A scheduled one is enqueued at its time, not before; of
+//     several that are due at once, those sent earlier come first.
+//   - A message leaves its queue only by completion, dead-lettering, expiry,
+//     delivery to a receiver in ReceiveAndDelete mode or, while it is
+//     scheduled, by cancelling or coming due; a move to a dead-letter
 //     queue or along a forward is one step.
 //   - Without sessions, a lock on a message outlives its receiver: it ends by
 //     settlement, which needs the token alone, or at its time. With sessions,
@@ -25,14 +29,16 @@
 // others need it held. Consumers are called with it held: they must return
 // quickly and never call back.
 //
-// Time. Every deadline (message expiry, lock, session lock, patience of who
-// waits for a session) is an alarm on one agenda with one timer.
+// Time. Every deadline (message expiry, time of a scheduled message, lock,
+// session lock, patience of who waits for a session) is an alarm on one agenda
+// with one timer.
 //
 // Messages are held in memory only. Content and session state are bounded by
 // Settings.MaxBytes; the ids remembered for duplicate detection only by its
 // window.
 //
 // Sources: Microsoft, "Message transfers, locks, and settlement", "Message
-// sessions", "Service Bus dead-letter queues", "Duplicate detection" and
-// "Message expiration", https://learn.microsoft.com/azure/service-bus-messaging/.
+// sessions", "Service Bus dead-letter queues", "Duplicate detection", "Message
+// expiration", "Message deferral" and "Message sequencing and timestamps",
+// https://learn.microsoft.com/azure/service-bus-messaging/.
 package queue

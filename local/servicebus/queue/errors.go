@@ -6,6 +6,7 @@ import "errors"
 var (
 	ErrNotFound        = errors.New("queue not found")
 	ErrClosed          = errors.New("broker closed")
+	ErrMessageNotFound = errors.New("no such message, or it is locked")
 	ErrLockLost        = errors.New("the lock supplied is invalid: it expired, or the message was already removed from the queue")
 	ErrSessionLockLost = errors.New("the session lock was lost: it expired, or the receiver was closed")
 	ErrSessionLocked   = errors.New("the session is locked by another receiver")
@@ -15,6 +16,7 @@ var (
 	ErrNotSessionQueue = errors.New("a session receiver needs a queue that requires sessions")
 	ErrIDTooLong       = errors.New("a message id or session id is over 128 characters")
 	ErrStateTooLarge   = errors.New("session state is over 1 MiB")
+	ErrTooMuch         = errors.New("the messages asked for are too large together")
 	ErrFull            = errors.New("the queue has reached its maximum size")
 	ErrDeadLetterOnly  = errors.New("a dead-letter queue takes no messages from senders")
 )

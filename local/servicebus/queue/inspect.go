@@ -4,7 +4,8 @@ import "time"
 
 // Counts are numbers of messages in a queue, locked or not.
 type Counts struct {
-	Active      int
+	Active      int // deferred ones too
+	Scheduled   int
 	DeadLetters int
 	Bytes       int64 // of content and session state, dead letters included
 }
@@ -13,7 +14,7 @@ type Counts struct {
 func (q *Queue) Counts() Counts {
 	q.broker.mu.Lock()
 	defer q.broker.mu.Unlock()
-	c := Counts{Active: q.ledger.len(), Bytes: q.bytes}
+	c := Counts{Active: q.ledger.len() - q.scheduled, Scheduled: q.scheduled, Bytes: q.bytes}
 	if q.deadLetters != nil {
 		c.DeadLetters = q.deadLetters.ledger.len()
 		c.Bytes += q.deadLetters.bytes
@@ -36,7 +37,7 @@ func (q *Queue) Peek(s Selection) []Delivery {
 	var shown []Delivery
 	bytes, now := 0, time.Now()
 	for m := range q.ledger.from(s.FromSequence) {
-		if s.Session != nil && m.lane.session != *s.Session || m.expired(now) && !m.locked {
+		if s.Session != nil && m.lane.session != *s.Session || m.expired(now) && m.waits() {
 			continue
 		}
 		bytes += len(m.Content)

@@ -10,8 +10,9 @@ import (
 // session, or all of a queue without sessions.
 type lane struct {
 	session   string
-	ready     backlog
-	locked    map[Token]*message // out on a lock
+	messages  int                // in any state, locked or not
+	ready     backlog            // those to be delivered
+	locked    map[Token]*message // out on a lock, deferred ones too
 	receivers []*Receiver        // of a session: at most one
 	turn      int                // whose turn it is among receivers
 
@@ -24,7 +25,7 @@ type lane struct {
 }
 
 func (l *lane) idle() bool {
-	return l.ready.len() == 0 && len(l.locked) == 0 && len(l.receivers) == 0 && l.state == nil
+	return l.messages == 0 && len(l.receivers) == 0 && l.state == nil
 }
 
 // nextReceiver is the next in turn that will take a message, or nil.

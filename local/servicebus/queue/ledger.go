@@ -25,6 +25,15 @@ func (l *ledger) remove(m *message) {
 	}
 }
 
+// find is the message with the given sequence number, or nil.
+func (l *ledger) find(sequence int64) *message {
+	i, found := slices.BinarySearchFunc(l.messages, sequence, bySequence)
+	if !found || l.messages[i].gone {
+		return nil
+	}
+	return l.messages[i]
+}
+
 // from yields the messages with at least the given sequence number.
 func (l *ledger) from(sequence int64) func(yield func(*message) bool) {
 	i, _ := slices.BinarySearchFunc(l.messages, sequence, bySequence)
@@ -40,7 +49,7 @@ func (l *ledger) from(sequence int64) func(yield func(*message) bool) {
 // history remembers message ids for a window of time.
 type history struct {
 	window time.Duration
-	seen   map[string]struct{}
+	seen   map[string]int64 // sequence numbers by id
 	order  []remembered
 }
 
@@ -49,30 +58,26 @@ type remembered struct {
 	at time.Time
 }
 
-// duplicate says whether id was seen within the window, and remembers it if not.
-func (h *history) duplicate(id string, now time.Time) bool {
+// remember notes the sequence number of a message whose id is not known.
+func (h *history) remember(id string, sequence int64, now time.Time) {
 	if h.window == 0 || id == "" {
-		return false
-	}
-	if h.knows(id, now) {
-		return true
+		return
 	}
 	if h.seen == nil {
-		h.seen = make(map[string]struct{})
+		h.seen = make(map[string]int64)
 	}
-	h.seen[id] = struct{}{}
+	h.seen[id] = sequence
 	h.order = append(h.order, remembered{id, now})
-	return false
 }
 
-// knows says whether id was seen within the window.
-func (h *history) knows(id string, now time.Time) bool {
+// knows says whether id was seen within the window, and with which sequence number.
+func (h *history) knows(id string, now time.Time) (sequence int64, known bool) {
 	old := 0
 	for old < len(h.order) && now.Sub(h.order[old].at) >= h.window {
 		delete(h.seen, h.order[old].id)
 		old++
 	}
 	h.order = h.order[old:]
-	_, known := h.seen[id]
-	return known
+	sequence, known = h.seen[id]
+	return sequence, known
 }

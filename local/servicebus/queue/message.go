@@ -13,19 +13,31 @@ func newToken() (t Token) {
 	return t
 }
 
+// State says how a message can be had.
+type State int
+
+// States. The numbers are those on the wire.
+const (
+	Active    State = iota // by receiving from the queue
+	Deferred               // by its sequence number
+	Scheduled              // not before its time
+)
+
 // Message is what a sender gives.
 type Message struct {
 	ID        string  // empty: not stated, never a duplicate
 	SessionID *string // nil: not stated
 	TTL       time.Duration
-	Content   []byte // owned by the broker once sent
+	EnqueueAt time.Time // later: the message is scheduled
+	Content   []byte    // owned by the broker once sent
 }
 
 // Delivery is a message as a consumer sees it.
 type Delivery struct {
 	Content        []byte // not to be changed
 	Sequence       int64
-	Enqueued       time.Time
+	State          State
+	Enqueued       time.Time // of a scheduled message: when it was sent
 	TTL            time.Duration
 	FailedAttempts int            // earlier deliveries that were charged
 	Properties     map[string]any // set by earlier settlements; not to be changed
@@ -47,15 +59,18 @@ type message struct {
 	session *string
 	lane    *lane
 	expires time.Time // zero: never
-	expiry  *alarm
-	locked  bool   // out on a peek-lock, which may outlive its receiver
-	lock    *alarm // of that peek-lock; messages of a session share their lane's
-	gone    bool   // has left the queue, but not yet its ledger
+	clock   *alarm    // of its expiry or, while scheduled, of its time
+	locked  bool      // out on a peek-lock, which may outlive its receiver
+	lock    *alarm    // of that peek-lock; messages of a session share their lane's
+	gone    bool      // has left the queue, but not yet its ledger
 }
 
 func (m *message) expired(now time.Time) bool {
 	return !m.expires.IsZero() && !now.Before(m.expires)
 }
+
+// waits says that m is in its lane's backlog.
+func (m *message) waits() bool { return m.State == Active && !m.locked }
 
 // setProperties merges changes, leaving maps seen by consumers alone.
 func (m *message) setProperties(changes map[string]any) {

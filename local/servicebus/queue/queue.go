@@ -18,12 +18,13 @@ type Queue struct {
 	forwardDead *Queue // where dead letters go; nil: to deadLetters
 	created     time.Time
 
-	sequence int64 // the last one given
-	bytes    int64
-	ledger   ledger
-	history  history
-	lanes    map[string]*lane
-	locks    map[Token]*message
+	sequence  int64 // the last one given
+	bytes     int64
+	scheduled int // messages
+	ledger    ledger
+	history   history
+	lanes     map[string]*lane
+	locks     map[Token]*message
 
 	// Of a queue that requires sessions.
 	onOffer list.List   // of *lane: with messages, without a receiver
@@ -53,38 +54,80 @@ func (q *Queue) Created() time.Time { return q.created }
 
 // Send accepts all messages or none. Duplicates are accepted and dropped.
 func (q *Queue) Send(messages ...Message) error {
+	_, err := q.Schedule(messages...)
+	return err
+}
+
+// Schedule is like Send, and tells the sequence numbers by which messages
+// that are not due yet can be cancelled. A duplicate's is that of the message
+// it repeats.
+func (q *Queue) Schedule(messages ...Message) ([]int64, error) {
 	q.broker.mu.Lock()
 	defer q.broker.mu.Unlock()
-	if q.broker.closed {
-		return ErrClosed
+	now := time.Now()
+	if err := q.admits(messages, now); err != nil {
+		return nil, err
 	}
-	if q.deadLetters == nil {
-		return ErrDeadLetterOnly
-	}
-	target, now := q.forward, time.Now()
-	var size int64 // of those that are not known: who retries what was taken needs no room
+	sequences := make([]int64, len(messages))
 	for i := range messages {
 		m := &messages[i]
-		if err := target.check(m); err != nil {
-			return err
-		}
-		if !q.history.knows(m.ID, now) {
-			size += int64(len(m.Content))
-		}
-	}
-	if size > max(target.settings.MaxBytes-target.bytes, 0) { // forwarded dead letters may overfill it
-		return fmt.Errorf("%w: %d bytes", ErrFull, target.settings.MaxBytes)
-	}
-	for i := range messages {
-		m := &messages[i]
-		if q.history.duplicate(m.ID, now) {
+		var known bool
+		if sequences[i], known = q.history.knows(m.ID, now); known {
 			continue
 		}
-		target.add(&message{
+		accepted := &message{
 			Delivery: Delivery{Content: m.Content, Enqueued: now, TTL: m.TTL},
 			id:       m.ID,
 			session:  m.SessionID,
-		})
+		}
+		if m.EnqueueAt.After(now) {
+			q.hold(accepted, m.EnqueueAt)
+		} else {
+			q.forward.add(accepted)
+		}
+		sequences[i] = accepted.Sequence
+		q.history.remember(m.ID, accepted.Sequence, now)
+	}
+	return sequences, nil
+}
+
+// admits says whether messages can be accepted, all of them. Those sent
+// before need no room: who retries what was taken is not told that there is none.
+func (q *Queue) admits(messages []Message, now time.Time) error {
+	switch {
+	case q.broker.closed:
+		return ErrClosed
+	case q.deadLetters == nil:
+		return ErrDeadLetterOnly
+	}
+	var held, size int64 // of content that waits here, and of content due now
+	for i := range messages {
+		m := &messages[i]
+		if err := q.forward.check(m); err != nil {
+			return err
+		}
+		_, known := q.history.knows(m.ID, now)
+		switch {
+		case known:
+		case m.EnqueueAt.After(now):
+			held += int64(len(m.Content))
+		default:
+			size += int64(len(m.Content))
+		}
+	}
+	if q.forward == q {
+		return q.fits(held + size)
+	}
+	if err := q.fits(held); err != nil {
+		return err
+	}
+	return q.forward.fits(size)
+}
+
+// fits says whether there is room for so much content.
+func (q *Queue) fits(size int64) error {
+	if size > max(q.settings.MaxBytes-q.bytes, 0) { // what is forwarded here may overfill it
+		return fmt.Errorf("%w: %d bytes", ErrFull, q.settings.MaxBytes)
 	}
 	return nil
 }
@@ -115,22 +158,28 @@ func (q *Queue) check(m *Message) error {
 	return nil
 }
 
-// add puts a new message at the end of its lane.
-func (q *Queue) add(m *message) {
+// enlist gives a new message a sequence number and a lane.
+func (q *Queue) enlist(m *message) {
 	q.sequence++
 	m.Sequence = q.sequence
 	q.bytes += int64(len(m.Content))
 	q.ledger.add(m)
 	m.lane = q.lane(m.session)
+	m.lane.messages++
+}
+
+// add puts a new message at the end of its lane.
+func (q *Queue) add(m *message) {
+	q.enlist(m)
 	if m.TTL = q.timeToLive(m.TTL); m.TTL > 0 {
 		m.expires = m.Enqueued.Add(m.TTL)
-		m.expiry = &alarm{ring: func() {
-			if !m.locked {
+		m.clock = &alarm{ring: func() {
+			if m.waits() {
 				m.lane.ready.remove(m)
 				q.expire(m)
 			}
 		}}
-		q.broker.agenda.set(m.expiry, m.expires)
+		q.broker.agenda.set(m.clock, m.expires)
 	}
 	m.lane.ready.insert(m)
 	q.dispatch(m.lane)
@@ -165,9 +214,13 @@ func (q *Queue) lane(session *string) *lane {
 
 // remove takes m, which is neither ready nor locked, out of the queue.
 func (q *Queue) remove(m *message) {
-	q.broker.agenda.unset(m.expiry)
+	q.broker.agenda.unset(m.clock)
 	q.bytes -= int64(len(m.Content))
+	if m.State == Scheduled {
+		q.scheduled--
+	}
 	q.ledger.remove(m)
+	m.lane.messages--
 	q.tidy(m.lane)
 }
 
@@ -207,11 +260,7 @@ func (q *Queue) dispatch(l *lane) {
 // deliver hands m, the front of its lane, to r.
 func (q *Queue) deliver(m *message, r *Receiver, now time.Time) {
 	if r.mode == PeekLock {
-		m.Token = newToken()
-		m.LockedUntil = m.lane.lockedUntil
-		if !q.settings.RequiresSession {
-			m.LockedUntil = now.Add(q.settings.LockDuration)
-		}
+		q.stamp(m, now)
 	}
 	if !r.consumer.Deliver(m.Delivery) {
 		r.stalled = true
@@ -223,13 +272,7 @@ func (q *Queue) deliver(m *message, r *Receiver, now time.Time) {
 		q.remove(m)
 		return
 	}
-	m.locked = true
-	m.lane.locked[m.Token] = m
-	q.locks[m.Token] = m
-	if !q.settings.RequiresSession {
-		m.lock = &alarm{ring: func() { q.giveBack(m, true); q.dispatch(m.lane) }}
-		q.broker.agenda.set(m.lock, m.LockedUntil)
-	}
+	q.lock(m)
 }
 
 // offer gives l to who waits for a session, or puts it on offer.

@@ -78,14 +78,15 @@ func (r *Receiver) session() (*lane, error) {
 }
 
 // Sessions lists the ids of sessions with active messages or a stored state,
-// in order, from the one at position skip on, top of them at most.
+// in order, from the one at position skip on, top of them at most. Deferred
+// and scheduled messages are not active here.
 func (q *Queue) Sessions(skip, top int) ([]string, error) {
 	return q.sessions(skip, top, func(l *lane) bool {
-		active := l.ready.len()
-		if !q.settings.LockedMessagesAreInactive {
-			active += len(l.locked)
+		active := l.ready.len() > 0
+		for _, m := range l.locked {
+			active = active || m.State == Active && !q.settings.LockedMessagesAreInactive
 		}
-		return active > 0 || l.state != nil
+		return active || l.state != nil
 	})
 }
 

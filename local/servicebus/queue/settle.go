@@ -13,6 +13,7 @@ const (
 	Complete   Outcome = iota // done: delete it
 	Abandon                   // give it back and charge a delivery
 	Release                   // give it back as if it had not been delivered
+	Defer                     // keep it until it is asked for by its sequence number
 	DeadLetter                // set it aside
 )
 
@@ -47,6 +48,9 @@ func (q *Queue) Settle(token Token, s Settlement) error {
 	case Abandon, Release:
 		q.giveBack(m, s.Outcome == Abandon)
 		q.dispatch(m.lane)
+	case Defer:
+		q.unlock(m)
+		m.State = Deferred
 	case DeadLetter:
 		q.unlock(m)
 		q.kill(m)
@@ -94,6 +98,25 @@ func (q *Queue) unlock(m *message) {
 	m.locked, m.lock = false, nil
 }
 
+// stamp gives m the token and the time of a new lock.
+func (q *Queue) stamp(m *message, now time.Time) {
+	m.Token, m.LockedUntil = newToken(), m.lane.lockedUntil
+	if !q.settings.RequiresSession {
+		m.LockedUntil = now.Add(q.settings.LockDuration)
+	}
+}
+
+// lock keeps m, which has a new token, from other receivers until it is settled.
+func (q *Queue) lock(m *message) {
+	m.locked = true
+	m.lane.locked[m.Token] = m
+	q.locks[m.Token] = m
+	if !q.settings.RequiresSession {
+		m.lock = &alarm{ring: func() { q.giveBack(m, true); q.dispatch(m.lane) }}
+		q.broker.agenda.set(m.lock, m.LockedUntil)
+	}
+}
+
 // giveBack returns a locked message to its place, or sets it aside after one
 // charged delivery too many. The caller dispatches the lane.
 func (q *Queue) giveBack(m *message, charge bool) {
@@ -102,7 +125,7 @@ func (q *Queue) giveBack(m *message, charge bool) {
 		m.FailedAttempts++
 	}
 	switch {
-	case m.expired(time.Now()):
+	case m.State == Active && m.expired(time.Now()):
 		q.expire(m)
 	case charge && m.FailedAttempts >= q.settings.MaxDeliveryCount && q.deadLetters != nil:
 		m.setProperties(map[string]any{
@@ -110,7 +133,7 @@ func (q *Queue) giveBack(m *message, charge bool) {
 			PropertyDescription: "Message could not be consumed after " + fmt.Sprint(m.FailedAttempts) + " delivery attempts.",
 		})
 		q.kill(m)
-	default:
+	case m.State == Active:
 		m.lane.ready.insert(m)
 	}
 }
@@ -132,7 +155,7 @@ func (q *Queue) expire(m *message) {
 // A dead letter that dies again in a dead-letter queue returns to its end.
 func (q *Queue) kill(m *message) {
 	dead := &message{Delivery: m.Delivery, id: m.id, session: m.session}
-	dead.Enqueued, dead.TTL = time.Now(), 0
+	dead.Enqueued, dead.TTL, dead.State = time.Now(), 0, Active
 	dead.Token, dead.LockedUntil = Token{}, time.Time{}
 	target := q.deadLetters
 	switch {

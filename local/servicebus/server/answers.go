@@ -79,6 +79,7 @@ func (l *answers) flush() {
 // reply is an answer to a request.
 type reply struct {
 	status      int
+	condition   amqp.Symbol // of a failure; empty: none that fits
 	description string
 	value       any
 }
@@ -100,6 +101,9 @@ func (c *conn) reply(request *amqp.Message, r reply) {
 			{Key: "status-description", Value: r.description},
 		},
 		Value: r.value,
+	}
+	if r.condition != "" {
+		m.ApplicationProperties = append(m.ApplicationProperties, amqp.Entry{Key: "errorCondition", Value: r.condition})
 	}
 	if l := c.replies[request.ReplyTo]; l == nil || !l.add(m.Append(nil)) {
 		c.server.log.Warn("answer dropped: no link, or too many wait on it", "peer", c.nc.RemoteAddr().String())

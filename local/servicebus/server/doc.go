@@ -5,7 +5,7 @@
 // Nodes. A queue or its dead-letter queue is a source and a target under its
 // path. $cbs takes shared access signatures; every other attach needs one for
 // its path. PATH/$management answers requests: locks, session state, peek,
-// session listing.
+// session listing, settlement by token, deferred and scheduled messages.
 //
 // Concurrency. A connection has two goroutines. The reader alone decodes
 // frames and owns the tables of sessions and links. The writer alone writes,

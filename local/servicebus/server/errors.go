@@ -10,6 +10,7 @@ import (
 
 // Conditions of Service Bus's own.
 const (
+	condMessageNotFound      amqp.Symbol = "com.microsoft:message-not-found"
 	condMessageLockLost      amqp.Symbol = "com.microsoft:message-lock-lost"
 	condSessionLockLost      amqp.Symbol = "com.microsoft:session-lock-lost"
 	condSessionCannotBeTaken amqp.Symbol = "com.microsoft:session-cannot-be-locked"
@@ -24,6 +25,7 @@ var verdicts = []struct {
 	status    int
 }{
 	{queue.ErrNotFound, amqp.CondNotFound, http.StatusNotFound},
+	{queue.ErrMessageNotFound, condMessageNotFound, http.StatusNotFound},
 	{queue.ErrLockLost, condMessageLockLost, http.StatusGone},
 	{queue.ErrSessionLockLost, condSessionLockLost, http.StatusGone},
 	{queue.ErrSessionLocked, condSessionCannotBeTaken, http.StatusConflict},
@@ -34,6 +36,7 @@ var verdicts = []struct {
 	{queue.ErrDeadLetterOnly, amqp.CondNotAllowed, http.StatusBadRequest},
 	{queue.ErrIDTooLong, amqp.CondInvalidField, http.StatusBadRequest},
 	{queue.ErrStateTooLarge, amqp.CondResourceLimitExceeded, http.StatusRequestEntityTooLarge},
+	{queue.ErrTooMuch, amqp.CondResourceLimitExceeded, http.StatusRequestEntityTooLarge},
 	{queue.ErrFull, amqp.CondResourceLimitExceeded, http.StatusInsufficientStorage},
 	{queue.ErrClosed, amqp.CondConnectionForced, http.StatusServiceUnavailable},
 	{amqp.ErrMalformed, amqp.CondDecodeError, http.StatusBadRequest},

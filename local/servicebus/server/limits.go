@@ -15,6 +15,8 @@ const (
 	maxPeek         = 250      // messages in one answer
 	maxNameBytes    = 1 << 10  // of a link's name or address
 
+	maxDeferredBytes = 2 * maxMessageBytes // of deferred messages in one answer
+
 	// pauseBytes of unwritten frames pause deliveries; with maxOutboxBytes
 	// the peer does not read what it asks for, and loses the connection.
 	pauseBytes     = 4 << 20

@@ -24,13 +24,16 @@ func (e errBadRequest) Error() string { return string(e) }
 // operations by name, each with the value it answers; no value at all is
 // answered as 204.
 var operations = map[string]func(m *management, request amqp.Message, body amqp.Map) (any, error){
-	"com.microsoft:renew-lock":           (*management).renewLocks,
-	"com.microsoft:renew-session-lock":   (*management).renewSession,
-	"com.microsoft:get-session-state":    (*management).sessionState,
-	"com.microsoft:set-session-state":    (*management).setSessionState,
-	"com.microsoft:get-message-sessions": (*management).sessions,
-	"com.microsoft:peek-message":         (*management).peek,
-	"com.microsoft:update-disposition":   (*management).settle,
+	"com.microsoft:renew-lock":                 (*management).renewLocks,
+	"com.microsoft:renew-session-lock":         (*management).renewSession,
+	"com.microsoft:get-session-state":          (*management).sessionState,
+	"com.microsoft:set-session-state":          (*management).setSessionState,
+	"com.microsoft:get-message-sessions":       (*management).sessions,
+	"com.microsoft:peek-message":               (*management).peek,
+	"com.microsoft:update-disposition":         (*management).settle,
+	"com.microsoft:receive-by-sequence-number": (*management).receiveDeferred,
+	"com.microsoft:schedule-message":           (*management).schedule,
+	"com.microsoft:cancel-scheduled-message":   (*management).cancelScheduled,
 }
 
 func (m *management) answer(request amqp.Message) reply {
@@ -45,7 +48,8 @@ func (m *management) answer(request amqp.Message) reply {
 		return failed(http.StatusBadRequest, "%s", bad)
 	}
 	if err != nil {
-		return failed(statusOf(err), "%s", err)
+		e := amqpError(err)
+		return reply{status: statusOf(err), condition: e.Condition, description: e.Description}
 	}
 	if value == nil {
 		return reply{status: http.StatusNoContent, description: "No content"}
@@ -167,6 +171,8 @@ func (m *management) settle(_ amqp.Message, body amqp.Map) (any, error) {
 		s.Outcome = queue.Complete
 	case "abandoned":
 		s.Outcome = queue.Abandon
+	case "defered": // so spelt by Service Bus
+		s.Outcome = queue.Defer
 	case "suspended":
 		s.Outcome = queue.DeadLetter
 		properties[queue.PropertyReason] = amqp.Get[string](body, "deadletter-reason")

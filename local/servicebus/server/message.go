@@ -16,7 +16,10 @@ const (
 	annotationEnqueued       = "x-opt-enqueued-time"
 	annotationLockedUntil    = "x-opt-locked-until"
 	annotationScheduled      = "x-opt-scheduled-enqueue-time"
+	annotationState          = "x-opt-message-state"
 	annotationDeadSource     = "x-opt-deadletter-source"
+
+	annotationLockToken = "x-opt-lock-token" // a delivery annotation, where there is no delivery tag
 )
 
 // inbound reads what the broker needs of an encoded message.
@@ -25,10 +28,15 @@ func inbound(encoded []byte) (queue.Message, error) {
 	if err != nil {
 		return queue.Message{}, err
 	}
+	in := queue.Message{ID: idText(m.ID), SessionID: m.GroupID, TTL: m.TTL, Content: encoded}
 	if v, ok := m.Annotations.Lookup(annotationScheduled); ok && v != nil {
-		return queue.Message{}, amqp.Errorf(amqp.CondNotAllowed, "scheduled messages are not supported")
+		at, ok := v.(amqp.Timestamp)
+		if !ok {
+			return in, fmt.Errorf("%w: %s is a %T", amqp.ErrMalformed, annotationScheduled, v)
+		}
+		in.EnqueueAt = at.Time()
 	}
-	return queue.Message{ID: idText(m.ID), SessionID: m.GroupID, TTL: m.TTL, Content: encoded}, nil
+	return in, nil
 }
 
 // idText makes message ids comparable. Ids of different types are different
@@ -49,12 +57,19 @@ func idText(id any) string {
 
 // outbound encodes a message for a consumer.
 func outbound(d queue.Delivery, locked bool) ([]byte, error) {
+	r := rewrite(d, locked)
+	return r.Append(make([]byte, 0, len(d.Content)+256), d.Content)
+}
+
+// rewrite is what the broker tells with a message.
+func rewrite(d queue.Delivery, locked bool) amqp.Rewrite {
 	r := amqp.Rewrite{
 		DeliveryCount: uint32(d.FailedAttempts),
 		TTL:           d.TTL,
 		Annotations: amqp.Map{
 			{Key: amqp.Symbol(annotationSequence), Value: d.Sequence},
 			{Key: amqp.Symbol(annotationEnqueued), Value: amqp.TimestampOf(d.Enqueued)},
+			{Key: amqp.Symbol(annotationState), Value: int32(d.State)}, // or that of an earlier delivery would stay
 		},
 	}
 	if locked {
@@ -69,7 +84,7 @@ func outbound(d queue.Delivery, locked bool) ([]byte, error) {
 	for name, v := range d.Properties {
 		r.ApplicationProperties = append(r.ApplicationProperties, amqp.Entry{Key: name, Value: v})
 	}
-	return r.Append(make([]byte, 0, len(d.Content)+256), d.Content)
+	return r
 }
 
 // settlementOf is what an outcome on a link asks the broker to do.
@@ -87,10 +102,10 @@ func settlementOf(o amqp.Outcome) (queue.Settlement, error) {
 		properties, err := changes(info)
 		return queue.Settlement{Outcome: queue.DeadLetter, Properties: properties}, err
 	}
-	if o.UndeliverableHere {
-		return queue.Settlement{}, amqp.Errorf(amqp.CondNotAllowed, "deferred messages are not supported")
-	}
 	properties, err := changes(o.Annotations)
+	if o.UndeliverableHere {
+		return queue.Settlement{Outcome: queue.Defer, Properties: properties}, err
+	}
 	return queue.Settlement{Outcome: queue.Abandon, Properties: properties}, err
 }
 

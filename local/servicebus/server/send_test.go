@@ -111,17 +111,6 @@ func TestFullQueueRefusesMessages(t *testing.T) {
 	}
 }
 
-func TestScheduledMessageIsRefusedRatherThanDeliveredEarly(t *testing.T) {
-	t.Parallel()
-	c := start(t, queue.Settings{Name: "q"}).client(t)
-	m := text("x")
-	m.ScheduledEnqueueTime = new(time.Now().Add(time.Hour))
-	err := sender(t, c, "q").SendMessage(within(t), m, nil)
-	if e, ok := errors.AsType[*amqp.Error](err); !ok || e.Condition != amqp.ErrCondNotAllowed {
-		t.Errorf("error %v, want amqp:not-allowed", err)
-	}
-}
-
 func TestUnknownQueueIsNotFound(t *testing.T) {
 	t.Parallel()
 	c := start(t, queue.Settings{Name: "q"}).client(t)
