@@ -26,12 +26,12 @@ help: ## list the targets
 .PHONY: run
 run: build ## build and run the whole platform on this machine, until Ctrl-C
 	$(call say,starting the platform)
-	@exec $(BIN)/up --port $(PORT) --data $(DATA_DIR) run
+	@exec $(BIN)/up --port '$(PORT)' --data '$(DATA_DIR)' run
 
 .PHONY: run-fn
 run-fn: build ## run one function in the foreground: FN=accept [IN=file]
 	@if [ -z "$(FN)" ]; then echo 'say which function: make run-fn FN=accept [IN=functions/accept/testdata/order.json]'; exit 2; fi
-	@exec $(BIN)/up --data $(DATA_DIR) fn $(FN) $(if $(IN),--in $(IN))
+	@exec $(BIN)/up --data '$(DATA_DIR)' fn '$(FN)' $(if $(IN),--in '$(IN)')
 
 .PHONY: deps
 deps: $(SPA)/node_modules/.package-lock.json ## install the packages of the page
@@ -85,5 +85,5 @@ clean: ## remove what was built
 	rm -rf build $(SPA)/node_modules
 
 .PHONY: clean-data
-clean-data: ## forget all orders, keys and sign-ins of this machine
-	rm -rf $(DATA_DIR)
+clean-data: binaries ## forget all orders, keys and sign-ins of this machine
+	@$(BIN)/up --data '$(DATA_DIR)' forget

@@ -141,6 +141,7 @@ func (c *command) stop(t *testing.T) {
 type stack struct {
 	*command
 	data    string
+	socket  string
 	origin  string
 	control *http.Client
 }
@@ -168,6 +169,7 @@ func run(t *testing.T, data string) *stack {
 	if err := json.Unmarshal(raw, &file); err != nil {
 		t.Fatal(err)
 	}
+	s.socket = file.Socket
 	s.control = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", file.Socket)
 	}}}
@@ -175,11 +177,12 @@ func run(t *testing.T, data string) *stack {
 	return s
 }
 
-func (s *stack) await(t *testing.T, within time.Duration, parts ...string) string {
+// await waits until the command has said a line that holds all of parts.
+func (c *command) await(t *testing.T, within time.Duration, parts ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), within)
 	defer cancel()
-	line, err := s.out.await(ctx, parts...)
+	line, err := c.out.await(ctx, parts...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,6 +71,7 @@ func (w *workload) run(ctx context.Context) {
 		case <-w.changed:
 			if w.held.Load() {
 				w.replicas = 0
+				w.calls = window{period: w.manifest.cooldown} // a release starts from zero
 				w.stop(len(w.processes))
 			} else {
 				w.poll(ctx)

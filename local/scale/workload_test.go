@@ -200,6 +200,20 @@ func TestHoldStopsAndReleaseStarts(t *testing.T) {
 	}
 }
 
+func TestReleaseOfAnIdleObjectStartsNothing(t *testing.T) {
+	inBubble(t, object, func(t *testing.T, r *rig) {
+		r.set(1, nil)
+		after(polling)
+		r.expect(t, "before", 1)
+		r.set(0, nil)
+		r.scaler.Hold("worker")
+		after(polling)
+		r.scaler.Release("worker")
+		after(polling)
+		r.expect(t, "released within the cooldown")
+	})
+}
+
 func TestTheEndStopsWhatWasStartedAndWaits(t *testing.T) {
 	inBubble(t, job, func(t *testing.T, r *rig) {
 		r.set(40, nil)

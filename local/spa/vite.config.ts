@@ -8,6 +8,9 @@ export default defineConfig({
   plugins: [react()],
   build: { outDir: "../../build/spa", emptyOutDir: true },
   server: {
+    // The one origin, besides the edge's own, that sign-in and the hub let in.
+    port: 5173,
+    strictPort: true,
     proxy: {
       "/config.json": edge,
       "/idp": edge,

@@ -125,23 +125,32 @@ var serving = []string{"accept", "status", "ws-hub"}
 // The environment is what another needs to take their place.
 func (s *stack) hold(ctx context.Context, function string) (env []string, release func(), err error) {
 	s.mu.Lock()
-	service := s.services[function]
-	common := slices.Clone(s.env)
+	service, env, taken := s.services[function], slices.Clone(s.env), s.held[function]
+	s.held[function] = true
 	s.mu.Unlock()
+	if taken {
+		return nil, nil, fmt.Errorf("%s already runs in a foreground", function)
+	}
+	forget := func() {
+		s.mu.Lock()
+		delete(s.held, function)
+		s.mu.Unlock()
+	}
+	giveBack := func() {}
 	switch {
 	case slices.Contains(serving, function):
-		release, err := service.hold(ctx)
-		if err != nil {
-			return nil, nil, err
-		}
-		return service.environment(), release, nil
+		env = service.environment()
+		giveBack, err = service.hold(ctx)
 	case slices.Contains(s.scaler.Functions(), function):
-		release, err := s.workers.hold(ctx, s.scaler, function)
-		return common, release, err
-	case function == "migrate":
-		return common, func() {}, nil
+		giveBack, err = s.workers.hold(ctx, s.scaler, function)
+	case function != "migrate":
+		err = fmt.Errorf("there is no function named %q", function)
 	}
-	return nil, nil, fmt.Errorf("there is no function named %q", function)
+	if err != nil {
+		forget()
+		return nil, nil, err
+	}
+	return env, func() { giveBack(); forget() }, nil
 }
 
 // processes lists what runs now.

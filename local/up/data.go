@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -42,6 +43,34 @@ func (d *dataDir) runtime(name string) string { return filepath.Join(d.path, "ru
 
 // close lets another stack have the directory.
 func (d *dataDir) close() { _ = d.lock.Close() }
+
+// forgetData removes what a stack has left in a directory, and the directory if
+// there was nothing else: one that was named by mistake loses nothing of its own.
+func forgetData(path string) error {
+	if _, err := os.Stat(filepath.Join(path, "run", "lock")); errors.Is(err, os.ErrNotExist) {
+		return nil // no stack was ever here
+	}
+	d, err := openData(path)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return fmt.Errorf("finding data: %w", err)
+	}
+	for _, e := range entries {
+		ours := func(prefix string) bool { return strings.HasPrefix(e.Name(), prefix) }
+		if !slices.ContainsFunc([]string{"orders.db", "correlation.key", "idp-key.pem", ".idp-key.pem-"}, ours) && e.Name() != "run" {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(path, e.Name())); err != nil {
+			return fmt.Errorf("removing data: %w", err)
+		}
+	}
+	_ = os.Remove(path) // when it is empty
+	return nil
+}
 
 // correlationKey returns the key of this installation, made at its first run: with
 // another key, orders that wait would not be found any more.

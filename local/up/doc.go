@@ -4,6 +4,7 @@
 //	up                     run everything until Ctrl-C
 //	up fn NAME [--in FILE] run one function in the foreground, in place of the
 //	                       running stack's own; without a stack, start the rest of one
+//	up forget              remove what lasts, and nothing that it did not make
 //
 // What lasts is in one data directory: the SQLite file, the identity provider's
 // key, the correlation key. A lock keeps a second stack off it. The broker and the

@@ -6,21 +6,31 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 )
 
 // foregroundIdle keeps a worker that a developer runs from ending when idle.
 const foregroundIdle = "IDLE_EXIT=24h"
 
+// stateTimeout is how long a running stack may take to say what it is.
+const stateTimeout = 5 * time.Second
+
 // runFunction runs one function in the foreground, in place of the running
 // stack's own; without a running stack, it starts one around it.
 func runFunction(ctx context.Context, set settings, l *logs, name, in string) error {
-	if in != "" && inputs[name] == nil {
-		return fmt.Errorf("%s takes no input; IN is for %s", name, strings.Join(inputNames(), ", "))
+	give, known := inputs[name]
+	if !known {
+		return fmt.Errorf("there is no function named %q; there are %s", name, strings.Join(slices.Sorted(maps.Keys(inputs)), ", "))
+	}
+	if in != "" && give == nil {
+		return fmt.Errorf("%s takes no input", name)
 	}
 	running, err := findStack(ctx, set.data)
 	if err != nil {
@@ -70,9 +80,11 @@ func findStack(ctx context.Context, data string) (*remote, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", file.Socket)
 		},
 	}}}
+	ctx, cancel := context.WithTimeout(ctx, stateTimeout)
+	defer cancel()
 	res, err := r.do(ctx, http.MethodGet, "/state")
 	if err != nil {
-		return nil, nil // it was killed before it could remove the file
+		return nil, nil // killed before it could remove the file; a suspended one still has the data directory's lock
 	}
 	defer func() { _ = res.Body.Close() }()
 	if err := json.NewDecoder(res.Body).Decode(&r.state); err != nil {
@@ -109,6 +121,12 @@ func (r *remote) foreground(ctx context.Context, set settings, l *logs, name, in
 	if err := json.NewDecoder(res.Body).Decode(&given); err != nil {
 		return fmt.Errorf("taking over %s: %w", name, err)
 	}
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		_, _ = io.Copy(io.Discard, res.Body) // nothing more is said; it ends with the stack, or with the hold
+	}()
+	defer func() { release(); <-gone }()
 	l.printf("Running %s in the foreground, in place of the stack's own (page: %s). Ctrl-C gives it back.", name, r.Origin)
 	p, err := start(l, set.bin, name, environ([]string{foregroundIdle}, given.Env))
 	if err != nil {
@@ -122,6 +140,9 @@ func (r *remote) foreground(ctx context.Context, set settings, l *logs, name, in
 	}
 	select {
 	case <-ctx.Done():
+		return nil
+	case <-gone:
+		l.printf("The stack has stopped, and %s with it.", name)
 		return nil
 	case <-p.done:
 		if err := p.Err(); err != nil {

@@ -6,11 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -33,16 +31,15 @@ type call struct {
 	file    string
 }
 
-// inputs say, per function, what its input file holds and where it goes.
+// inputs say, for every function, what its input file holds and where it goes.
 var inputs = map[string]func(context.Context, call) error{
 	"accept":          post("public", "/v1/orders", "orders-api", developer),
 	"status":          get("public"),
 	"ws-hub":          post("push", "/internal/push", "ws-hub", "system:serviceaccount:orders:complete"),
 	"process-session": enqueue("orders"),
 	"complete":        enqueue("order-completions"),
+	"migrate":         nil,
 }
-
-func inputNames() []string { return slices.Sorted(maps.Keys(inputs)) }
 
 // post sends the file as the body of a request.
 func post(listener, path, audience, subject string) func(context.Context, call) error {
@@ -58,11 +55,15 @@ func post(listener, path, audience, subject string) func(context.Context, call) 
 // get asks for the path that the file holds, for example /v1/orders?limit=5.
 func get(listener string) func(context.Context, call) error {
 	return func(ctx context.Context, c call) error {
-		path, err := os.ReadFile(c.file)
+		text, err := os.ReadFile(c.file)
 		if err != nil {
 			return err
 		}
-		return c.request(ctx, listener, http.MethodGet, strings.TrimSpace(string(path)), "orders-api", developer, nil)
+		path := strings.TrimSpace(string(text))
+		if !strings.HasPrefix(path, "/") || strings.ContainsAny(path, " \t\r\n") {
+			return fmt.Errorf("%s does not hold a path, for example /v1/orders?limit=5", c.file)
+		}
+		return c.request(ctx, listener, http.MethodGet, path, "orders-api", developer, nil)
 	}
 }
 

@@ -133,13 +133,14 @@ func parseRecord(line []byte) (record, bool) {
 		case slog.MessageKey:
 			r.msg = text
 		case "fn": // it stands in front of the line
-		case "duration": // slog writes nanoseconds
+		case "duration", "wait", "window": // slog writes nanoseconds
 			if ns, ok := value.(float64); ok {
 				value = time.Duration(ns).Round(time.Microsecond)
 			}
 			r.attrs = append(r.attrs, slog.Any(name, value))
 		default:
-			if _, composite := value.(map[string]any); composite {
+			switch value.(type) {
+			case map[string]any, float64: // a number as it was written: 1234567, not 1.234567e+06
 				value = string(raw)
 			}
 			r.attrs = append(r.attrs, slog.Any(name, value))

@@ -21,11 +21,17 @@ type cli struct {
 		Name string `arg:"" help:"Function to run, for example accept."`
 		In   string `help:"File to post or enqueue to it, once it is up." type:"existingfile"`
 	} `cmd:"" help:"Run one function in the foreground, in place of the running stack's own."`
+	Forget struct{} `cmd:"" help:"Remove what lasts."`
+	Guard  struct{} `cmd:"" hidden:"" help:"End the parts when up is killed."`
 }
 
 func main() {
 	var c cli
 	command := kong.Parse(&c, kong.Name("up"), kong.Description("Runs the order platform on this machine."), kong.UsageOnError())
+	if command.Command() == "guard" {
+		guard()
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, func() { // the second signal does not wait for anyone
 		again := make(chan os.Signal, 1)
@@ -58,6 +64,14 @@ func (c *cli) run(ctx context.Context, command string, logs *logs) error {
 	if os.Getenv("APP_ENV") == "production" {
 		return fmt.Errorf("this runs stand-ins for development, and refuses APP_ENV=production")
 	}
+	if command == "forget" {
+		return forgetData(c.Data)
+	}
+	endGuard, err := startGuard(executable)
+	if err != nil {
+		return err
+	}
+	defer endGuard()
 	if command == "run" {
 		return runStack(ctx, s, logs)
 	}

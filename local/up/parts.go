@@ -56,7 +56,6 @@ type workers struct {
 	stack   *stack
 	mu      sync.Mutex
 	running map[*process]bool
-	held    map[string]bool // by function
 }
 
 // Start implements scale.Launcher.
@@ -78,22 +77,9 @@ func (w *workers) Start(function string, env []string) (scale.Process, error) {
 }
 
 // hold makes the scaler end its processes of a function and start none, and waits
-// until they have ended. Only one can hold a function.
+// until they have ended.
 func (w *workers) hold(ctx context.Context, scaler *scale.Scaler, function string) (release func(), err error) {
-	w.mu.Lock()
-	taken := w.held[function]
-	w.held[function] = true
-	w.mu.Unlock()
-	if taken {
-		return nil, fmt.Errorf("%s already runs in a foreground", function)
-	}
 	scaler.Hold(function)
-	release = sync.OnceFunc(func() {
-		scaler.Release(function)
-		w.mu.Lock()
-		delete(w.held, function)
-		w.mu.Unlock()
-	})
 	for _, p := range w.processes() {
 		if p.name != function {
 			continue
@@ -101,11 +87,11 @@ func (w *workers) hold(ctx context.Context, scaler *scale.Scaler, function strin
 		select {
 		case <-p.done:
 		case <-ctx.Done():
-			release()
+			scaler.Release(function)
 			return nil, fmt.Errorf("waiting for %s to end: %w", function, ctx.Err())
 		}
 	}
-	return release, nil
+	return func() { scaler.Release(function) }, nil
 }
 
 // processes returns what runs now.

@@ -14,7 +14,7 @@ import (
 // killAfter is how long a process may take to end on SIGTERM before it is killed.
 const killAfter = 12 * time.Second
 
-// process is a running part. It has a process group of its own, so that a Ctrl-C
+// process is a running part. It is in the guard's process group, so that a Ctrl-C
 // in the terminal reaches only us, and we end the parts in good order.
 type process struct {
 	name string
@@ -27,33 +27,20 @@ type process struct {
 	err       error             // how it ended; read it after done
 }
 
-// running holds every process that has not ended.
-var running sync.Map
-
-// killAll ends every process at once, with what it has started.
-func killAll() {
-	running.Range(func(p, _ any) bool {
-		_ = syscall.Kill(-p.(*process).cmd.Process.Pid, syscall.SIGKILL) // it may have ended already
-		return true
-	})
-}
-
 // start runs a binary of bin.
 func start(l *logs, bin, name string, env []string, args ...string) (*process, error) {
 	p := &process{name: name, done: make(chan struct{}), addresses: map[string]string{}, found: make(chan struct{})}
 	p.cmd = exec.Command(filepath.Join(bin, name), args...)
 	p.cmd.Env = env
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: int(group.Load())}
 	out := l.writer(name, p.note)
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.WaitDelay = time.Second
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}
-	running.Store(p, nil)
 	go func() {
 		err := p.cmd.Wait()
-		running.Delete(p)
 		p.mu.Lock()
 		p.err = err
 		p.mu.Unlock()
@@ -96,11 +83,11 @@ func (p *process) address(ctx context.Context, listener string) (string, error) 
 // Done is closed when the process has ended.
 func (p *process) Done() <-chan struct{} { return p.done }
 
-// Stop asks the process to end, and kills its group if it does not in time. It
-// does not wait.
+// Stop asks the process to end, and kills it if it does not in time. It does not
+// wait.
 func (p *process) Stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
-	kill := time.AfterFunc(killAfter, func() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) })
+	kill := time.AfterFunc(killAfter, func() { _ = p.cmd.Process.Kill() })
 	go func() {
 		<-p.done
 		kill.Stop()

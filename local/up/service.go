@@ -155,7 +155,7 @@ func (s *service) hold(ctx context.Context) (release func(), err error) {
 	case <-s.ended:
 		return nil, fmt.Errorf("%s is not running", s.name)
 	case <-ctx.Done():
-		return nil, fmt.Errorf("waiting to hold %s, which another developer's process may do: %w", s.name, ctx.Err())
+		return nil, fmt.Errorf("waiting for %s to end: %w", s.name, ctx.Err())
 	}
 }
 

@@ -48,11 +48,12 @@ type stack struct {
 	mu       sync.Mutex // functions start in parallel
 	env      []string   // of every part
 	services map[string]*service
+	held     map[string]bool // functions that run in a foreground
 }
 
 // startStack starts everything. On an error, what was started has been stopped.
 func startStack(ctx context.Context, set settings, l *logs) (s *stack, err error) {
-	s = &stack{settings: set, logs: l, log: l.logger("up"), services: map[string]*service{}}
+	s = &stack{settings: set, logs: l, log: l.logger("up"), services: map[string]*service{}, held: map[string]bool{}}
 	if s.dir, err = openData(set.data); err != nil {
 		return nil, err
 	}
@@ -125,7 +126,7 @@ func (s *stack) startBackends(ctx context.Context) error {
 		name: "idp", pins: map[string]string{"public": "IDP_ADDR", "internal": "INTERNAL_ADDR"},
 		env: []string{
 			"IDP_ADDR=127.0.0.1:0", "INTERNAL_ADDR=127.0.0.1:0", "IDP_ISSUER=" + issuer, "DATA_DIR=" + s.dir.path,
-			"PUBLIC_URL=" + s.origin + "/idp", "PUBLIC_ORIGIN=" + s.origin, "SERVICE_TOKEN_FILE=" + s.dir.runtime("complete.token"),
+			"PUBLIC_URL=" + s.origin + "/idp", "PUBLIC_ORIGIN=" + s.origins(), "SERVICE_TOKEN_FILE=" + s.dir.runtime("complete.token"),
 		},
 	})
 	if err != nil {
@@ -176,7 +177,7 @@ func (s *stack) startFunctions(ctx context.Context) error {
 		hub, err = s.launch(groupCtx, &service{
 			name: "ws-hub", pins: map[string]string{"public": "HTTP_ADDR", "push": "PUSH_ADDR"},
 			env: []string{
-				"HTTP_ADDR=127.0.0.1:0", "PUSH_ADDR=127.0.0.1:0", "ALLOWED_ORIGINS=" + s.origin + "," + s.loopbackOrigin(),
+				"HTTP_ADDR=127.0.0.1:0", "PUSH_ADDR=127.0.0.1:0", "ALLOWED_ORIGINS=" + s.origins(),
 				"PUBLIC_URL=" + s.origin, "HOSTNAME=local", "DRAIN_WINDOW=1s",
 			},
 		})
@@ -198,7 +199,9 @@ func (s *stack) startFunctions(ctx context.Context) error {
 	return err
 }
 
-func (s *stack) loopbackOrigin() string { return fmt.Sprintf("http://127.0.0.1:%d", s.port) }
+// origins are where the page may come from: the edge, and its own development
+// server (npm run dev in local/spa).
+func (s *stack) origins() string { return s.origin + ",http://localhost:5173" }
 
 // startScaling starts the session scaler and what asks it: from here on, workers
 // come and go.
@@ -211,7 +214,7 @@ func (s *stack) startScaling(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.workers = &workers{stack: s, running: map[*process]bool{}, held: map[string]bool{}}
+	s.workers = &workers{stack: s, running: map[*process]bool{}}
 	s.scaler, err = scale.New(scale.Options{
 		Manifests: s.manifests, Launcher: s.workers, ConnectionString: s.value("SERVICEBUS_CONNECTION_STRING"),
 		Management: management, ScalerAddress: s.addr(scaler, "grpc"), Log: s.logs.logger("scale"),
