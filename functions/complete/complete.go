@@ -10,10 +10,16 @@ import (
 	"github.com/contoso/orders/shared/envelope"
 	"github.com/contoso/orders/shared/fault"
 	"github.com/contoso/orders/shared/registry"
+	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/sync/errgroup"
 )
 
-// forgetTimeout bounds what tidying may take of a batch's time.
-const forgetTimeout = 2 * time.Second
+const (
+	// forgetTimeout bounds what tidying may take of a batch's time.
+	forgetTimeout = 2 * time.Second
+	// maxParallelRecords is what shared/registry has connections for.
+	maxParallelRecords = 16
+)
 
 type handler struct {
 	registry *registry.Registry
@@ -39,6 +45,10 @@ func (h *handler) complete(ctx context.Context, batch []bus.Message) ([]error, e
 	var order []*news
 	for i, m := range batch {
 		outcome, err := envelope.DecodeOutcome(m.Body)
+		if err == nil && !jsontext.Value(m.Body).IsValid() {
+			// ws-hub would refuse the whole push, and a browser the frame.
+			err = fault.New(fault.Malformed, "the event is not UTF-8 or repeats a name")
+		}
 		if err != nil {
 			verdicts[i] = err
 			continue
@@ -51,18 +61,9 @@ func (h *handler) complete(ctx context.Context, batch []bus.Message) ([]error, e
 		}
 		n.events = append(n.events, registry.Event{ID: outcome.MessageID(), CorrelationID: outcome.CorrelationID, Body: m.Body})
 	}
-	var to deliveries
-	for _, n := range order {
-		recorded, err := h.registry.Record(ctx, n.customer, n.events)
-		switch {
-		case err == nil:
-			to.add(n, recorded)
-		case fault.KindOf(err) == fault.Unavailable:
-			slog.WarnContext(ctx, "event not recorded, pushing to every replica", "session", n.customer, "error", err)
-			to.addForAll(n)
-		default:
-			return nil, err
-		}
+	to, err := h.record(ctx, order)
+	if err != nil {
+		return nil, err
 	}
 	h.push(ctx, to)
 	for _, n := range order {
@@ -71,6 +72,36 @@ func (h *handler) complete(ctx context.Context, batch []bus.Message) ([]error, e
 		}
 	}
 	return verdicts, nil
+}
+
+// record puts each customer's events into the registry, and returns whom to push
+// them to. Customers do not wait for each other: while the registry is silent each
+// costs a timeout, and one after the other those of a batch would outlast its locks.
+func (h *handler) record(ctx context.Context, order []*news) (deliveries, error) {
+	recorded, errs := make([]registry.Recorded, len(order)), make([]error, len(order))
+	var group errgroup.Group
+	group.SetLimit(maxParallelRecords)
+	for i, n := range order {
+		group.Go(func() error {
+			recorded[i], errs[i] = h.registry.Record(ctx, n.customer, n.events)
+			return nil
+		})
+	}
+	_ = group.Wait() // the errors are in errs
+
+	var to deliveries
+	for i, n := range order {
+		switch err := errs[i]; {
+		case err == nil:
+			to.add(n, recorded[i])
+		case fault.KindOf(err) == fault.Unavailable && ctx.Err() == nil: // and not out of time
+			slog.WarnContext(ctx, "event not recorded, pushing to every replica", "session", n.customer, "error", err)
+			to.addForAll(n)
+		default:
+			return deliveries{}, err
+		}
+	}
+	return to, nil
 }
 
 // push posts what there is to whom it concerns, and forgets connections that

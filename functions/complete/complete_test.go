@@ -1,7 +1,11 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -245,5 +249,65 @@ func TestEventThatCannotBeReadIsNamedAndTheOthersGoOn(t *testing.T) {
 	}
 	if got := p.hubs["hub-1#x"].deliveries(); len(got) != 1 {
 		t.Errorf("deliveries = %+v", got)
+	}
+}
+
+// TestEventThatAHubWouldRefuseIsNamed has events that encoding/json takes and
+// ws-hub and browsers do not: among a push, one would spoil it for all.
+func TestEventThatAHubWouldRefuseIsNamed(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	p.connect(t, alice, "hub-1#x", "a1", registry.Position{})
+	for name, c := range map[string]struct{ old, new string }{
+		"not UTF-8":        {"/orders/process-session", "\xff"},
+		"a name two times": {`"specversion":`, `"specversion":"1.0","specversion":`},
+	} {
+		_, m := outcome(t, alice, 1)
+		m.Body = bytes.Replace(m.Body, []byte(c.old), []byte(c.new), 1)
+		if v := p.handle(t, m); fault.KindOf(v[0]) != fault.Malformed {
+			t.Errorf("%s: verdict = %v, want kind malformed", name, v[0])
+		}
+	}
+	if got := p.hubs["hub-1#x"].deliveries(); len(got) != 0 {
+		t.Errorf("deliveries = %+v", got)
+	}
+}
+
+func TestEndedContextGivesTheBatchBack(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, m := outcome(t, alice, 1)
+	if verdicts, err := p.complete(ctx, []bus.Message{m}); err == nil {
+		t.Errorf("verdicts %v for an event that was neither recorded nor pushed", verdicts)
+	}
+}
+
+func TestSilentRedisHoldsABatchUpBriefly(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // nobody accepts, the kernel does
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	const timeout, customers = 500 * time.Millisecond, 64
+	if p.registry, err = registry.New(registry.Config{URL: "redis://" + silent.Addr().String(), Timeout: timeout}); err != nil {
+		t.Fatal(err)
+	}
+	defer p.registry.Close()
+	var batch []bus.Message
+	for n := range customers {
+		_, m := outcome(t, fmt.Sprintf("%022d", n), n)
+		batch = append(batch, m)
+	}
+	began := time.Now()
+	p.handle(t, batch...)
+	if took := time.Since(began); took > customers*timeout/2 {
+		t.Errorf("%d customers took %s", customers, took)
+	}
+	if got := len(p.hubs["hub-1#x"].deliveries()); got != customers {
+		t.Errorf("%d deliveries, want %d", got, customers)
 	}
 }

@@ -116,13 +116,14 @@
 // pushes held back in between, so nothing falls between catch-up and push. The
 // replica is <HOSTNAME>#<boot id>, and its lease names PUSH_URL. When the lease was
 // lost or the registry was away, every live connection is registered anew, at a
-// limited rate, and catches up from what it was sent last. While the registry is
-// away connections stay, new ones become live without being registered, and
-// pushes reach them as deliveries without connections.
+// limited rate, and catches up from the last outcome before which none is missing;
+// so is, at the next heartbeat, one that was pushed an outcome but not the one
+// before. While the registry is away connections stay, new ones become live without
+// being registered, and pushes reach them as deliveries without connections.
 //
 // A connection over MAX_CONNECTIONS that is held by another replica is only taken
-// off the registry: its tab gets nothing until it reconnects, and asks for the
-// status meanwhile. Without the registry the limit holds for each replica.
+// off the registry: its tab gets nothing until it reconnects. Without the registry
+// the limit holds for each replica.
 //
 // # Limits
 //

@@ -108,23 +108,27 @@ func (h *hub) run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// evict says goodbye to those that gave way to s: those the registry named, as far
-// as they are here, and any over the limit here, for when there is no registry.
-func (h *hub) evict(s *session, named []registry.Connection) {
+// evict says goodbye to those that the registry named, as far as they are here.
+func (h *hub) evict(customer string, named []registry.Connection) {
 	for _, c := range named {
-		if old := h.index.find(s.customer, c.ID); old != nil && c.Replica == h.replica {
+		if old := h.index.find(customer, c.ID); old != nil && c.Replica == h.replica {
 			old.leave(tooMany, "too many connections")
 		}
 	}
-	var others []*session // oldest first
-	for _, o := range h.index.of(s.customer) {
-		if p := o.current(); o != s && (p == live || p == joining) {
-			others = append(others, o)
+}
+
+// limit says goodbye to the oldest over the limit here. It is for when the registry
+// is away, and only then: the two do not count alike, and of tabs that come at once
+// each would send away others.
+func (h *hub) limit(customer string) {
+	var sessions []*session // oldest first
+	for _, s := range h.index.of(customer) {
+		if p := s.current(); p == live || p == joining {
+			sessions = append(sessions, s)
 		}
 	}
-	for len(others) >= h.cfg.MaxConnections {
-		others[0].leave(tooMany, "too many connections")
-		others = others[1:]
+	for ; len(sessions) > h.cfg.MaxConnections; sessions = sessions[1:] {
+		sessions[0].leave(tooMany, "too many connections")
 	}
 }
 

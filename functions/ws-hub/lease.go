@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/contoso/orders/shared/fault"
 	"golang.org/x/time/rate"
 )
 
@@ -79,10 +80,13 @@ func (h *hub) rejoinAll(ctx context.Context, again <-chan struct{}) {
 			if limit.Wait(ctx) != nil {
 				return
 			}
-			if s.rejoin(ctx) != nil {
+			err := s.rejoin(ctx)
+			if fault.KindOf(err) == fault.Unavailable {
 				break // away again: the next heartbeat that succeeds asks again
 			}
-			count++
+			if err == nil { // else it is about this customer, and not for others to wait for
+				count++
+			}
 		}
 		if count > 0 {
 			slog.InfoContext(ctx, "connections registered anew", "count", count)

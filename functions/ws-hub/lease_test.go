@@ -8,8 +8,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/contoso/orders/shared/envelope"
+	"github.com/contoso/orders/shared/fault"
 	"github.com/contoso/orders/shared/registry"
 	"github.com/contoso/orders/shared/registry/registrytest"
 	"github.com/gorilla/websocket"
@@ -132,4 +134,84 @@ func TestHeartbeatAfterAnErrorIsNotBelieved(t *testing.T) {
 	r.forget(t, alice)
 	d.once.Store(true) // the failed call may have begun the lease that the next one finds
 	eventually(t, "registering anew", func() bool { return len(r.record(t, alice, event(1)).Connections) == 1 })
+}
+
+// sick answers for one customer what no version of the hub has asked for.
+type sick struct {
+	connectionRegistry
+	customer string
+}
+
+func (s *sick) Register(ctx context.Context, customer string, c registry.Connection, expires time.Time, from registry.Position, limit int) (registry.Registered, error) {
+	if customer == s.customer {
+		return registry.Registered{}, fault.New(fault.Internal, "the registry's answer is not understood")
+	}
+	return s.connectionRegistry.Register(ctx, customer, c, expires, from, limit)
+}
+
+func TestCustomerWhoCannotBeRegisteredKeepsNobodyElseAdrift(t *testing.T) {
+	r := newRig(t, options{wrap: func(reg connectionRegistry) connectionRegistry {
+		return &sick{connectionRegistry: reg, customer: customerOf("alice")}
+	}})
+	r.open(t, "alice")
+	const others = 15 // enough for some to come after alice, whatever the order
+	for n := range others {
+		r.open(t, fmt.Sprint("other", n))
+	}
+	r.redis.Flush(t)
+	for n := range others {
+		customer := customerOf(fmt.Sprint("other", n))
+		eventually(t, "registering anew", func() bool { return len(r.record(t, customer, event(1)).Connections) == 1 })
+	}
+}
+
+func TestForgottenWhileRegisteringIsRegisteredAnew(t *testing.T) {
+	g := &gate{}
+	r := newRig(t, options{wrap: gated(g)})
+	alice := customerOf("alice")
+	entered := g.shut()
+	tb := r.connect(t, "alice")
+	tb.send(`{"type":1,"invocationId":"r","target":"resume","arguments":[` + fresh + `]}`)
+	<-entered                        // registered, and the answer is under way
+	r.forget(t, alice)               // while the registry loses everything,
+	r.index.of(alice)[0].forgotten() // as the heartbeat finds out
+	g.open()
+	eventually(t, "registering anew", func() bool { return len(r.record(t, alice, event(1)).Connections) == 1 })
+}
+
+func TestOutcomesPushedPastATabAreCaughtUpOn(t *testing.T) {
+	r := newRig(t, options{})
+	alice := customerOf("alice")
+	tb := r.open(t, "alice")
+	first := r.record(t, alice, event(1)) // its push never comes: the lease had lapsed, or the call failed
+	second := r.record(t, alice, event(2))
+	reply := r.push(t, pushBody(alice, second, event(2)))
+	pushed := tb.outcome()
+	if pushed.Number != 2 {
+		t.Fatalf("outcome %+v, want the second", pushed)
+	}
+	tb.acknowledge(pushed)
+	<-reply
+	if got, want := tb.outcome(), (outcomeCall{"", first.Epoch, 1, event(1)}); got != want {
+		t.Errorf("caught up on %+v, want %+v", got, want)
+	}
+}
+
+func TestOutcomesOutOfOrderAreNotMissed(t *testing.T) {
+	r := newRig(t, options{env: map[string]string{"HEARTBEAT_INTERVAL": "5s"}}) // none catches up in between
+	alice := customerOf("alice")
+	tb := r.open(t, "alice")
+	events := []string{event(1), event(2), event(3)}
+	recorded := r.record(t, alice, events...)
+	s := r.index.of(alice)[0]
+	for _, n := range []int{3, 2, 1} {
+		one := recorded
+		one.Numbers = []int64{int64(n)}
+		reply := r.push(t, pushBody(alice, one, events[n-1]))
+		tb.acknowledge(tb.outcome())
+		<-reply
+		if got, want := s.adrift(), n > 1; got != want {
+			t.Errorf("after number %d: adrift %v, want %v", n, got, want)
+		}
+	}
 }

@@ -69,7 +69,11 @@ func (s *session) resume(ctx context.Context, in incoming) {
 		s.timer.Stop()
 		s.timer = time.AfterFunc(untilTokenEnds(s.expires), func() { s.leave(tokenEnds, "token ends") })
 	})
-	s.hub.evict(s, registered.Evicted)
+	if err != nil {
+		s.hub.limit(s.customer)
+		return
+	}
+	s.hub.evict(s.customer, registered.Evicted)
 }
 
 func resumeArgument(in incoming) (registry.Position, error) {
@@ -89,7 +93,7 @@ func resumeArgument(in incoming) (registry.Position, error) {
 	return registry.Position{Epoch: *arg.Epoch, Number: arg.After}, nil
 }
 
-// rejoin registers a live session that the registry has forgotten.
+// rejoin registers a live session anew.
 func (s *session) rejoin(ctx context.Context) error {
 	s.mu.Lock()
 	if s.phase != live {
@@ -107,7 +111,7 @@ func (s *session) rejoin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.hub.evict(s, registered.Evicted)
+	s.hub.evict(s.customer, registered.Evicted)
 	if s.current() == leaving { // its end may have come too early to undo this
 		s.unregister(ctx)
 	}
@@ -132,14 +136,16 @@ func (s *session) connection() registry.Connection {
 	return registry.Connection{Replica: s.hub.replica, ID: s.id}
 }
 
-// adrift says whether the session is live without the registry knowing.
+// adrift says whether the session is live and should be registered anew: the
+// registry does not know it, or it missed an outcome and has to catch up.
 func (s *session) adrift() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.phase == live && !s.registered
+	return s.phase == live && (!s.registered || s.ahead != nil)
 }
 
-// forgotten notes that the registry may not have the session any more.
+// forgotten notes that the registry may not have the session any more, not even if
+// it is answering just now that it has.
 func (s *session) forgotten() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -150,6 +156,7 @@ func (s *session) forgotten() {
 func (s *session) hold() {
 	s.phase = joining
 	s.attempted = true
+	s.registered = true // unless forgotten meanwhile
 }
 
 // register asks the registry. Without it the session does as well as it can: it
@@ -171,7 +178,7 @@ func (s *session) register(ctx context.Context, from registry.Position) (registr
 func (s *session) release(got registry.Registered, registered bool, finish func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.registered = registered
+	s.registered = s.registered && registered
 	if s.phase != joining { // left while the registry was asked
 		return
 	}
@@ -186,7 +193,7 @@ func (s *session) release(got registry.Registered, registered bool, finish func(
 			p.add(newOutcome(got.Position.Epoch, m.Number, m.Event), nil)
 		}
 		p.flush()
-		s.position = got.Position
+		s.position, s.ahead = got.Position, nil
 	}
 	p := packer{session: s}
 	for _, h := range held {
@@ -218,14 +225,31 @@ func (p *packer) add(o outcome, r *receipt) {
 		invocation = p.session.await(r)
 	}
 	p.frame = o.appendTo(p.frame, invocation)
+	p.session.advance(o)
+}
 
-	at := &p.session.position
+// advance moves the position to the last outcome before which none is missing. What
+// is missing is on its way, or its push went wrong: see adrift. The caller holds mu.
+func (s *session) advance(o outcome) {
+	at := &s.position
 	switch {
 	case o.number == 0: // has no place
-	case o.epoch != at.Epoch:
-		*at = registry.Position{Epoch: o.epoch, Number: o.number}
-	default:
-		at.Number = max(at.Number, o.number)
+	case o.epoch != at.Epoch: // nor can it be said what is missing
+		s.registered = false
+	case o.number == at.Number+1:
+		at.Number++
+		for s.ahead[at.Number+1] {
+			at.Number++
+			delete(s.ahead, at.Number)
+		}
+		if len(s.ahead) == 0 {
+			s.ahead = nil
+		}
+	case o.number > at.Number && len(s.ahead) < registry.MaxEvents: // no more can be caught up on
+		if s.ahead == nil {
+			s.ahead = make(map[int64]bool)
+		}
+		s.ahead[o.number] = true
 	}
 }
 

@@ -98,10 +98,20 @@ func (g *gate) Register(ctx context.Context, customer string, c registry.Connect
 	return registered, err
 }
 
-func (g *gate) shut() {
+// shut stops what comes from now on, and returns a channel that tells of each.
+func (g *gate) shut() (entered <-chan struct{}) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.entered, g.release = make(chan struct{}), make(chan struct{})
+	return g.entered
+}
+
+// open lets everything go on.
+func (g *gate) open() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	close(g.release)
+	g.entered = nil
 }
 
 func gated(g *gate) func(connectionRegistry) connectionRegistry {
@@ -117,10 +127,10 @@ func TestPushDuringResumeIsHeldBackAndNotDoubled(t *testing.T) {
 	alice := customerOf("alice")
 	first := r.record(t, alice, event(1))
 
-	g.shut()
+	entered := g.shut()
 	tb := r.connect(t, "alice")
 	tb.send(fmt.Sprintf(`{"type":1,"invocationId":"r","target":"resume","arguments":[{"epoch":"%s","after":0}]}`, first.Epoch))
-	<-g.entered                            // registered, and event 1 is caught up on
+	<-entered                              // registered, and event 1 is caught up on
 	second := r.record(t, alice, event(2)) // so this one finds the connection
 	news := r.push(t, pushBody(alice, second, event(2)))
 	late := r.push(t, pushBody(alice, registry.Recorded{Epoch: first.Epoch, Numbers: first.Numbers}, event(1))) // to all
@@ -131,7 +141,7 @@ func TestPushDuringResumeIsHeldBackAndNotDoubled(t *testing.T) {
 		return len(s.held)
 	}
 	eventually(t, "two pushes held back", func() bool { return held() == 2 })
-	close(g.release)
+	g.open()
 
 	if got, want := tb.outcome(), (outcomeCall{"", first.Epoch, 1, event(1)}); got != want {
 		t.Errorf("first %+v, want %+v", got, want)
@@ -156,10 +166,10 @@ func TestTooManyPushesDuringResumeCutTheConnection(t *testing.T) {
 	g := &gate{}
 	r := newRig(t, options{wrap: gated(g)})
 	alice := customerOf("alice")
-	g.shut()
+	entered := g.shut()
 	tb := r.connect(t, "alice")
 	tb.send(`{"type":1,"invocationId":"r","target":"resume","arguments":[` + fresh + `]}`)
-	<-g.entered
+	<-entered
 	d := envelope.Delivery{Customer: alice}
 	for range registry.MaxBatch {
 		d.Events = append(d.Events, envelope.Numbered{Event: json.RawMessage(event(1))})
@@ -169,7 +179,7 @@ func TestTooManyPushesDuringResumeCutTheConnection(t *testing.T) {
 		replies = append(replies, r.push(t, envelope.Push{Deliveries: []envelope.Delivery{d}}))
 	}
 	tb.expectEnd(0)
-	close(g.release)
+	g.open()
 	for _, reply := range replies { // at once, although nobody will acknowledge
 		for id, state := range states(<-reply) {
 			if state != envelope.Gone {

@@ -49,10 +49,11 @@ type session struct {
 	// within a send, so that must not take it.
 	mu         sync.Mutex
 	phase      phase
-	timer      *time.Timer // ends a session that is not live in time, then one whose token ends
-	attempted  bool        // the registry may have it
-	registered bool        // the registry has it
-	position   registry.Position
+	timer      *time.Timer       // ends a session that is not live in time, then one whose token ends
+	attempted  bool              // the registry may have it
+	registered bool              // the registry has it
+	position   registry.Position // everything up to it was sent
+	ahead      map[int64]bool    // numbers that were sent beyond it
 	held       []heldOutcome
 	invocation int64 // the last one's id
 	awaited    map[int64]*receipt

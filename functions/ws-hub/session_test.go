@@ -187,6 +187,23 @@ func TestOldestConnectionGivesWay(t *testing.T) {
 	}
 }
 
+func TestOfTwoTabsAtOnceTheNewerStays(t *testing.T) {
+	g := &gate{}
+	r := newRig(t, options{env: map[string]string{"MAX_CONNECTIONS": "1"}, wrap: gated(g)})
+	entered := g.shut()
+	var tabs []*tab
+	for range 2 {
+		tb := r.connect(t, "alice")
+		tb.send(`{"type":1,"target":"resume","arguments":[` + fresh + `]}`)
+		<-entered
+		tabs = append(tabs, tb)
+	}
+	g.open()
+	tabs[0].expect(`{"type":7,"error":"too many connections: a newer one took this one's place"}`)
+	tabs[0].expectEnd(websocket.ClosePolicyViolation)
+	tabs[1].quiet()
+}
+
 // FuzzReceive feeds frames to a session as a client may send them: none may make
 // it panic, which would be logged and end the test.
 func FuzzReceive(f *testing.F) {

@@ -102,6 +102,7 @@ func (tb *tab) next() string {
 }
 
 func (tb *tab) tryNext() (string, error) {
+	_ = tb.ws.SetReadDeadline(time.Now().Add(patience)) // once: pings must not prolong it
 	for {
 		for len(tb.read) > 0 {
 			record := tb.read[0]
@@ -110,7 +111,6 @@ func (tb *tab) tryNext() (string, error) {
 				return record, nil
 			}
 		}
-		_ = tb.ws.SetReadDeadline(time.Now().Add(patience))
 		kind, frame, err := tb.ws.ReadMessage()
 		if err != nil {
 			return "", err

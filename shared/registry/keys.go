@@ -47,7 +47,7 @@ const (
 	historyTTL      = 24 * time.Hour   // seq, events, ids
 	pendingTTL      = 24 * time.Hour   // of the key, and of each entry in it
 	claimTTL        = 24 * time.Hour   // as long as a POST may sensibly be retried
-	connectionGrace = 60 * time.Second // so that a clock that is off ends no live tab's entry
+	connectionGrace = 60 * time.Second // of the key; an entry ends at its own expiry
 )
 
 // customerKeys are the keys of one customer, in one slot.

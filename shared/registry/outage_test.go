@@ -109,6 +109,8 @@ func TestRedisThatCannotServeNowIsUnavailable(t *testing.T) {
 	}
 	_, err := r.Record(t.Context(), alice, outcomes(1))
 	wantKind(t, err, fault.Unavailable)
+	_, err = r.Heartbeat(t.Context(), "hub", "http://a") // a transaction, which is refused as a whole
+	wantKind(t, err, fault.Unavailable)
 }
 
 // silence returns the address of a listener that never answers.

@@ -78,6 +78,7 @@ func (r *Registry) run(ctx context.Context, s *redis.Script, doing string, keys 
 var passing = []string{
 	"LOADING", "BUSY", "READONLY", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN",
 	"MOVED", "ASK", "OOM", "MISCONF", "NOAUTH", "WRONGPASS", "ERR max number of clients",
+	"EXECABORT", // a transaction of which one of these refused a part
 }
 
 // failure gives err its kind and says what was being done.
