@@ -73,11 +73,6 @@ export class Hub {
     this.#drop();
   }
 
-  /** Whether outcomes reach this tab numbered, so that a lost one would be noticed. */
-  get isTracking(): boolean {
-    return this.link.get().state === "live" && this.#position.epoch !== null;
-  }
-
   #wake = (): void => {
     const { state } = this.link.get();
     if (state === "offline" || state === "reconnecting") this.#open();

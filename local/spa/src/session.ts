@@ -39,8 +39,8 @@ export class Session {
     this.hub.start();
     void this.refresh();
     this.#timer = window.setInterval(() => {
-      const pushIsSure = this.hub.isTracking;
-      if (!pushIsSure && unfinished(this.orders.get()).length > 0) void this.refresh();
+      // Also while live: a push may be lost, and only a later one would show it.
+      if (unfinished(this.orders.get()).length > 0) void this.refresh();
     }, askEveryMs);
   }
 
