@@ -89,8 +89,7 @@ type Message struct {
 	CorrelationID string
 	ContentType   string
 	Body          []byte
-	DeliveryCount uint32    // 1 at the first delivery; set on receipt
-	EnqueuedAt    time.Time // set on receipt
+	DeliveryCount uint32 // 1 at the first delivery; set on receipt
 }
 
 // classify gives an SDK error its kind. doing says what was tried.

@@ -78,14 +78,10 @@ func outgoing(m Message) *azservicebus.Message {
 }
 
 func incoming(m *azservicebus.ReceivedMessage) Message {
-	in := Message{
+	return Message{
 		ID: m.MessageID, SessionID: value(m.SessionID), CorrelationID: value(m.CorrelationID),
 		ContentType: value(m.ContentType), Body: m.Body, DeliveryCount: m.DeliveryCount,
 	}
-	if m.EnqueuedTime != nil {
-		in.EnqueuedAt = *m.EnqueuedTime
-	}
-	return in
 }
 
 func optional(s string) *string {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/contoso/orders/shared/fault"
 	"github.com/contoso/orders/shared/order"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 	"github.com/shopspring/decimal"
 )
@@ -148,6 +149,11 @@ func DecodeOutcome(body []byte) (Outcome, error) {
 const customerLength = 22
 
 func decode(body []byte, data any, known func(kind string) bool) error {
+	// encoding/json takes what others do not: bytes that are not UTF-8, and a name
+	// that is given twice. The body travels on as it is, to the hub and to browsers.
+	if !jsontext.Value(body).IsValid() {
+		return fault.New(fault.Malformed, "the message is not JSON in UTF-8 with every name once")
+	}
 	var e event
 	if err := json.Unmarshal(body, &e); err != nil {
 		return fault.Wrap(fault.Malformed, err, "the message is not a CloudEvent in JSON")

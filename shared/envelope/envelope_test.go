@@ -1,6 +1,7 @@
 package envelope_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -108,6 +109,8 @@ func TestWhatCannotBeUnderstoodIsSaid(t *testing.T) {
 	for name, body := range map[string][]byte{
 		"not JSON":        []byte("\x00\x01"),
 		"JSON, no event":  []byte(`{}`),
+		"not UTF-8":       bytes.Replace(edit(t, func(_, _ map[string]any) {}), []byte("/orders/accept"), []byte("\xff"), 1),
+		"a name twice":    append([]byte(`{"specversion":"1.0",`), edit(t, func(_, _ map[string]any) {})[1:]...),
 		"other version":   edit(t, func(e, _ map[string]any) { e["specversion"] = "2.0" }),
 		"other type":      edit(t, func(e, _ map[string]any) { e["type"] = envelope.TypeCompleted }),
 		"no data":         edit(t, func(e, _ map[string]any) { delete(e, "data") }),
