@@ -20,7 +20,7 @@ say = @printf '\033[1m▸ %s\033[0m\n' "$(1)"
 .PHONY: help
 help: ## list the targets
 	@printf 'Usage: make <target>\n\n'
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-17s %s\n", $$1, $$2}'
 	@printf '\nVariables: PORT (8080), DATA_DIR (.data), FN and IN (for run-fn)\n'
 
 .PHONY: run
@@ -77,8 +77,24 @@ lint: ## gofmt, go vet, staticcheck, go.mod, dependency rules
 	@go test ./shared/deptest
 
 .PHONY: bench
-bench: ## run the benchmarks
-	@go test -run '^$$' -bench . -benchmem ./...
+bench: ## run all benchmarks: tables, and the same as JSON in build/bench
+	@go run ./local/bench all
+
+.PHONY: bench-servicebus
+bench-servicebus: ## run the benchmarks of the local Service Bus broker
+	@go run ./local/bench servicebus
+
+.PHONY: bench-store
+bench-store: ## run the benchmarks of the order store
+	@go run ./local/bench store
+
+.PHONY: bench-registry
+bench-registry: ## run the benchmarks of the registry of outcomes and connections
+	@go run ./local/bench registry
+
+.PHONY: bench-hub
+bench-hub: ## run the benchmarks of the WebSocket hub
+	@go run ./local/bench hub
 
 .PHONY: clean
 clean: ## remove what was built
