@@ -1,50 +1,98 @@
 // Command servicebus is a local broker that speaks Azure Service Bus's
-// protocols, for development and tests: the unmodified Azure SDK sends and
-// receives through it, and its admin client and KEDA's scaler read counts.
+// protocols, for development and tests: one binary, no container. The
+// unmodified Azure SDKs send, receive and administer through it, and KEDA's
+// scaler reads it.
 //
-//	go run ./local/servicebus -config infra/servicebus/queues.json
+//	go run ./local/servicebus
 //
-// Connect with
+// It needs no flags. Then it holds two queues to try things with, queue.1 and
+// session-queue.1, in memory. More are made by the SDK's admin client, or come
+// from a file in the official emulator's format:
 //
-//	Endpoint=sb://127.0.0.1:5672;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=SAS_KEY_VALUE;UseDevelopmentEmulator=true
+//	go run ./local/servicebus -config infra/servicebus/queues.json -data .data/servicebus
 //
-// Without UseDevelopmentEmulator the SDK uses TLS. The certificate is made
-// anew at each start, for localhost and the loopback addresses; -cert-out
-// writes it where a client can trust it. With a port in the endpoint, the Go
-// SDK looks for "host:port" in the certificate: give it a
-// ClientOptions.TLSConfig with ServerName "localhost". The admin client
-// always uses HTTPS, on the same port.
+// In a terminal it prints a connection string to paste; into a pipe it logs
+// JSON lines, the first of which that has msg "listening" holds addr and, with
+// the key that everyone knows, connect.
+//
+// # Connecting
+//
+//	Endpoint=sb://127.0.0.1:5672/;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=SAS_KEY_VALUE;UseDevelopmentEmulator=true
+//
+// Without UseDevelopmentEmulator the SDK uses TLS, on the same port; the admin
+// client always does, with HTTPS. The certificate is made for localhost and
+// the loopback addresses. It stays the same with -data, and is made anew at
+// each start without; -cert-out writes it where a client can trust it. With a
+// port in the endpoint, the Go SDK looks for "host:port" in the certificate:
+// give it a ClientOptions.TLSConfig with ServerName "localhost".
 //
 // # Flags
 //
-//	-addr HOST:PORT  where to listen, 127.0.0.1:5672 by default; port 0 picks a free one
-//	-config FILE     the queues, in the official emulator's format; required
-//	-cert-out FILE   where to write the TLS certificate, in PEM
-//	-key-name NAME   shared access key, also $SERVICEBUS_KEY_NAME
-//	-key VALUE       its value, also $SERVICEBUS_KEY
+//	-addr HOST:PORT     where to listen, 127.0.0.1:5672 by default; port 0 picks a free one
+//	-config FILE        the queues; package config says what can be in it
+//	-data DIR           keep everything in DIR; without it, memory only
+//	-cert-out FILE      where to write the TLS certificate, in PEM
+//	-control HOST:PORT  health, metrics and faults over HTTP; package control lists the calls
+//	-fault FAULT        a fault to start with; package fault lists them; may be repeated
+//	-key-name NAME      shared access key, also $SERVICEBUS_KEY_NAME
+//	-key VALUE          its value, also $SERVICEBUS_KEY
 //
-// It logs JSON lines on standard output. Once it takes connections it logs
-// msg "listening", with the address in addr. SIGINT and SIGTERM end it, within
-// a second and with status 0. It refuses addresses that are not loopback, and
-// APP_ENV=production.
+// SIGINT and SIGTERM end it, within a second and with status 0. It refuses
+// addresses that are not loopback, and APP_ENV=production.
+//
+// # In a test
+//
+// Package servicebus runs it inside a Go process:
+//
+//	b, err := servicebus.Start(ctx, servicebus.Config{Queues: …})
 //
 // # What it does
 //
-// Sending one by one and in batches; sessions, by name and next available;
-// peek-lock with expiry and renewal, of messages and sessions; completing,
-// abandoning and dead-lettering; deferring, and receiving what was deferred by
-// its sequence number; scheduling, and cancelling what was scheduled;
-// receive-and-delete; dead-letter queues and the forwarding of dead letters
-// and of messages; maximum delivery count; duplicate detection; time to live;
-// session state; peek; listing sessions; shared access signatures; reading
-// queues and counts by the admin API.
+// All of queues: sending one by one and in batches; both receive modes, with
+// credit and drain; sessions by name and next available; peek-lock with expiry
+// and renewal, of messages and sessions; completing, abandoning, deferring and
+// dead-lettering, on the link or by lock token; receiving what was deferred;
+// scheduling and cancelling; time to live; dead-letter queues with the reasons
+// that broker and clients give; maximum delivery counts; duplicate detection;
+// forwarding of messages and of dead letters; session state; peeking, listing
+// sessions; sizes of queues, messages and batches; queues that are disabled or
+// go when they are idle. Bodies and properties of every AMQP type come out as
+// they went in.
 //
-// # What it does not do yet
+// Administration of queues and the namespace over HTTPS, at the API versions
+// 2021-05 and 2024-05 (package admin). Rights by shared access keys: Send,
+// Listen and Manage, of the namespace and of a queue, asked for at each token,
+// link, message and request; a link ends with its token.
 //
-// Messages are held in memory only, and are lost at exit. Queues come from the
-// file and cannot be created or changed. There are no topics, transactions,
-// rules or AMQP over WebSockets. A token's rights are all or nothing, and a
-// link outlives its token.
+// # What it keeps
+//
+// With -data, what is acknowledged is on disk: a message that was sent, a
+// settlement, a session's state, a queue that was made. A send is acknowledged
+// when the group of changes it is part of is written and flushed; those that
+// come meanwhile make the next group. After kill -9 or a power cut, messages
+// are as they were, deferred and scheduled ones too, with their delivery
+// counts, and ids still count as duplicates for their window. Locks are gone:
+// what was locked is delivered again, with no delivery charged. Starting reads
+// everything, about a second for a million small messages.
+//
+// When the disk is full, sends are refused with amqp:resource-limit-exceeded
+// and nothing else changes; messages can still be received, and completing
+// them makes room in the file, which does not shrink. One process at a time
+// has the directory. Package disk describes the file.
+//
+// Queues in -config are made, or changed to what the file says; queues that
+// the file does not name stay. A file that wants sessions, duplicate detection
+// or partitioning otherwise than a kept queue has them is refused: delete the
+// queue first, or use another directory.
+//
+// Without -data, everything is in memory and lost at exit; it says so at start.
+//
+// # What it leaves out
+//
+// On purpose, each with the answer that Azure would give: topics and rules (a
+// path that is not a queue is amqp:not-found; the management API refuses to
+// make one); transactions (amqp:not-implemented); Entra tokens (401); AMQP
+// over WebSockets (501).
 //
 // # Deferred and scheduled messages
 //
@@ -71,9 +119,11 @@
 // charges each message locked in them a delivery, so that a message that
 // kills its consumer ends as a dead letter. Locks may be as short as a
 // millisecond. Locked messages count as active. Detection of duplicates
-// happens where a message is sent, not where it is forwarded to. One message
-// or batch is 1 MiB at most, one queue 1 GiB; all limits are in
-// server/limits.go and queue/settings.go.
+// happens where a message is sent, not where it is forwarded to. A queue that
+// others forward to cannot be deleted. One message is 1 MiB at most, or what
+// the queue's MaxMessageSizeInKilobytes says, up to 100 MiB; a batch is 1 MiB;
+// one queue holds 1 GiB, or its MaxSizeInMegabytes, all of it in memory. All
+// limits are in server/limits.go and queue/settings.go.
 //
 // As on Azure, a receiver without a session that closes or breaks leaves the
 // messages it has not settled locked, until their locks expire and charge
@@ -81,13 +131,18 @@
 //
 // # How it is made
 //
-//	amqp      AMQP 1.0 encoding
-//	queue     queues, sessions, locks: the broker without a network
-//	server    connections, links, requests: the network without a broker's rules
-//	admin     the HTTPS management API
-//	config    the configuration file
-//	sas       shared access signatures
-//	iso8601   durations
+//	amqp         AMQP 1.0 encoding
+//	queue        queues, sessions, locks: the broker without a network
+//	disk         what a broker keeps, in a file
+//	server       connections, links, requests: the network without a broker's rules
+//	admin        the HTTPS management API
+//	sas          shared access signatures and rules
+//	config       the configuration file
+//	iso8601      durations
+//	fault        what goes wrong on demand
+//	control      health, metrics and faults for who runs it
+//	servicebus   all of it, as a library
+//	conformance  what the SDK sees, tested here and on Azure
 //
 // Sources: OASIS AMQP 1.0, https://docs.oasis-open.org/amqp/core/v1.0/os/;
 // Microsoft, https://learn.microsoft.com/azure/service-bus-messaging/ ("AMQP

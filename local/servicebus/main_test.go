@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -88,18 +89,20 @@ func TestCommandLineIsRefused(t *testing.T) {
 		env  map[string]string
 		want string
 	}{
-		"no configuration":   {nil, nil, "-config is required"},
+		"no such file":       {[]string{"-config", "missing.json"}, nil, "missing.json"},
 		"all interfaces":     {append(good, "-addr", ":5672"), nil, "not a loopback address"},
 		"another interface":  {append(good, "-addr", "192.0.2.1:5672"), nil, "not a loopback address"},
 		"a name":             {append(good, "-addr", "example.com:5672"), nil, "not a loopback address"},
 		"no port":            {append(good, "-addr", "127.0.0.1"), nil, "missing port"},
+		"control for others": {append(good, "-addr", "127.0.0.1:0", "-control", "0.0.0.0:0"), nil, "not a loopback address"},
+		"an unknown fault":   {append(good, "-fault", "rain"), nil, "rain"},
 		"a stray argument":   {append(good, "start"), nil, `unexpected argument "start"`},
 		"in production":      {good, map[string]string{"APP_ENV": "production"}, "APP_ENV=production"},
 		"an unknown setting": {append(good, "-durable"), nil, "flag provided but not defined"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := parse(test.args, func(k string) string { return test.env[k] })
+			err := run(t.Context(), test.args, func(k string) string { return test.env[k] }, output{log: slog.New(slog.DiscardHandler)})
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v, want one about %q", err, test.want)
 			}
@@ -115,7 +118,7 @@ func TestKeyComesFromFlagThenEnvironmentThenTheEmulator(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.key.Name != "from flag" || o.key.Secret != "from environment" || o.addr != "127.0.0.1:5672" {
-		t.Errorf("key name %q, value %q, addr %q", o.key.Name, o.key.Secret, o.addr)
+	if o.keyName != "from flag" || o.key != "from environment" || o.Addr != "127.0.0.1:5672" {
+		t.Errorf("key name %q, value %q, addr %q", o.keyName, o.key, o.Addr)
 	}
 }

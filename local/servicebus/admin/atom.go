@@ -9,20 +9,63 @@ import (
 	"github.com/contoso/orders/local/servicebus/queue"
 )
 
+const schema = "http://www.w3.org/2001/XMLSchema-instance"
+
+type answer struct {
+	status int
+	kind   string // of content; empty: there is none
+	body   any
+}
+
+func entryAnswer(status int, e entry) answer {
+	return answer{status, "application/atom+xml;type=entry;charset=utf-8", e}
+}
+
+func (a answer) write(w http.ResponseWriter) {
+	if a.kind == "" {
+		w.WriteHeader(a.status)
+		return
+	}
+	b, err := xml.Marshal(a.body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", a.kind)
+	w.WriteHeader(a.status)
+	_, _ = w.Write(b) // a peer that is gone needs no answer
+}
+
 type feed struct {
-	XMLName xml.Name `xml:"http://www.w3.org/2005/Atom feed"`
-	ID      string   `xml:"id"`
-	Title   string   `xml:"title"`
-	Updated string   `xml:"updated"`
-	Entries []entry  `xml:"entry"`
+	XMLName xml.Name  `xml:"http://www.w3.org/2005/Atom feed"`
+	Title   titleText `xml:"title"`
+	ID      string    `xml:"id"`
+	Updated string    `xml:"updated"`
+	Link    link      `xml:"link"`
+	Entries []entry   `xml:"entry"`
 }
 
 type entry struct {
-	XMLName xml.Name `xml:"http://www.w3.org/2005/Atom entry"`
-	ID      string   `xml:"id"`
-	Title   string   `xml:"title"`
-	Updated string   `xml:"updated"`
-	Content content  `xml:"content"`
+	XMLName   xml.Name  `xml:"http://www.w3.org/2005/Atom entry"`
+	ID        string    `xml:"id"`
+	Title     titleText `xml:"title"`
+	Published string    `xml:"published,omitempty"`
+	Updated   string    `xml:"updated"`
+	Author    string    `xml:"author>name"`
+	Link      link      `xml:"link"`
+	Content   content   `xml:"content"`
+}
+
+type titleText struct {
+	Type string `xml:"type,attr"`
+	Text string `xml:",chardata"`
+}
+
+func text(s string) titleText { return titleText{Type: "text", Text: s} }
+
+type link struct {
+	Rel  string `xml:"rel,attr"`
+	Href string `xml:"href,attr"`
 }
 
 type content struct {
@@ -40,8 +83,10 @@ type namespaceInfo struct {
 	NamespaceType  string
 }
 
+// queueDescription has its elements in Azure's order.
 type queueDescription struct {
 	XMLName                             xml.Name `xml:"http://schemas.microsoft.com/netservices/2010/10/servicebus/connect QueueDescription"`
+	Schema                              string   `xml:"xmlns:i,attr"`
 	LockDuration                        string
 	MaxSizeInMegabytes                  int64
 	RequiresDuplicateDetection          bool
@@ -53,86 +98,99 @@ type queueDescription struct {
 	EnableBatchedOperations             bool
 	SizeInBytes                         int64
 	MessageCount                        int
+	IsAnonymousAccessible               bool
+	AuthorizationRules                  struct{ AuthorizationRule []writtenRule }
 	Status                              string
 	ForwardTo                           string `xml:",omitempty"`
 	CreatedAt                           string
 	UpdatedAt                           string
 	AccessedAt                          string
+	UserMetadata                        string `xml:",omitempty"`
 	SupportOrdering                     bool
 	CountDetails                        countDetails
 	AutoDeleteOnIdle                    string
 	EnablePartitioning                  bool
+	EntityAvailabilityStatus            string
 	ForwardDeadLetteredMessagesTo       string `xml:",omitempty"`
 	EnableExpress                       bool
+	MaxMessageSizeInKilobytes           int64
 }
 
 type countDetails struct {
-	ActiveMessageCount             count
-	DeadLetterMessageCount         count
-	ScheduledMessageCount          count
-	TransferMessageCount           count
-	TransferDeadLetterMessageCount count
+	ActiveMessageCount             tally
+	DeadLetterMessageCount         tally
+	ScheduledMessageCount          tally
+	TransferMessageCount           tally
+	TransferDeadLetterMessageCount tally
 }
 
-// count is a number in the namespace the schema has for counts.
-type count int
+// tally is a number in the namespace the schema has for counts.
+type tally int
 
-func (n count) MarshalXML(e *xml.Encoder, start xml.StartElement) error {
+func (n tally) MarshalXML(e *xml.Encoder, start xml.StartElement) error {
 	start.Name.Space = "http://schemas.microsoft.com/netservices/2011/06/servicebus"
 	return e.EncodeElement(int(n), start)
 }
 
-// never is .NET's TimeSpan.MaxValue, which the API has for "does not end".
-const never = "P10675199DT2H48M5.4775807S"
+// head is an entry without its content.
+func (h *handler) head(r *http.Request, id, title string, updated time.Time) entry {
+	return entry{
+		ID: id, Title: text(title), Updated: stamp(updated), Author: h.namespace,
+		Link: link{Rel: "self", Href: id}, Content: content{Type: "application/xml"},
+	}
+}
 
 func (h *handler) entry(r *http.Request, q *queue.Queue) entry {
-	s, c := q.Settings(), q.Counts()
+	t := q.Times()
+	id := entityURL(r.Host, q.Path()) + "?api-version=" + r.URL.Query().Get("api-version")
+	e := h.head(r, id, q.Path(), t.Updated)
+	e.Published = stamp(t.Created)
+	e.Content.Body = describe(r.Host, q.Settings(), q.Counts(), t)
+	return e
+}
+
+func describe(host string, s queue.Settings, c queue.Counts, t queue.Times) queueDescription {
 	d := queueDescription{
+		Schema:                              schema,
 		LockDuration:                        iso8601.Format(s.LockDuration),
 		MaxSizeInMegabytes:                  s.MaxBytes >> 20,
-		RequiresDuplicateDetection:          s.DuplicateWindow > 0,
+		RequiresDuplicateDetection:          s.DetectDuplicates,
 		RequiresSession:                     s.RequiresSession,
-		DefaultMessageTimeToLive:            never,
+		DefaultMessageTimeToLive:            iso8601.FormatLimit(s.DefaultTTL),
 		DeadLetteringOnMessageExpiration:    s.DeadLetterOnExpiry,
-		DuplicateDetectionHistoryTimeWindow: "PT10M",
+		DuplicateDetectionHistoryTimeWindow: iso8601.Format(s.DuplicateWindow),
 		MaxDeliveryCount:                    s.MaxDeliveryCount,
-		EnableBatchedOperations:             true,
+		EnableBatchedOperations:             !s.UnbatchedOperations,
 		SizeInBytes:                         c.Bytes,
 		MessageCount:                        c.Active + c.Scheduled + c.DeadLetters,
-		Status:                              "Active",
-		ForwardTo:                           entityURL(r, s.ForwardTo),
-		ForwardDeadLetteredMessagesTo:       entityURL(r, s.ForwardDeadLetters),
-		CreatedAt:                           stamp(q.Created()),
-		UpdatedAt:                           stamp(q.Created()),
-		AccessedAt:                          stamp(q.Created()),
+		Status:                              string(s.Status),
+		CreatedAt:                           precise(t.Created),
+		UpdatedAt:                           precise(t.Updated),
+		AccessedAt:                          precise(t.Accessed),
+		UserMetadata:                        s.UserMetadata,
 		SupportOrdering:                     true,
-		AutoDeleteOnIdle:                    never,
+		AutoDeleteOnIdle:                    iso8601.FormatLimit(s.AutoDelete),
+		EnablePartitioning:                  s.Partitioned,
+		EntityAvailabilityStatus:            "Available",
+		MaxMessageSizeInKilobytes:           int64(s.MaxMessageBytes) >> 10,
 		CountDetails: countDetails{
-			ActiveMessageCount:     count(c.Active),
-			DeadLetterMessageCount: count(c.DeadLetters),
-			ScheduledMessageCount:  count(c.Scheduled),
+			ActiveMessageCount:     tally(c.Active),
+			DeadLetterMessageCount: tally(c.DeadLetters),
+			ScheduledMessageCount:  tally(c.Scheduled),
 		},
 	}
-	if s.DefaultTTL > 0 {
-		d.DefaultMessageTimeToLive = iso8601.Format(s.DefaultTTL)
+	if s.ForwardTo != "" {
+		d.ForwardTo = entityURL(host, s.ForwardTo)
 	}
-	if s.DuplicateWindow > 0 {
-		d.DuplicateDetectionHistoryTimeWindow = iso8601.Format(s.DuplicateWindow)
+	if s.ForwardDeadLetters != "" {
+		d.ForwardDeadLetteredMessagesTo = entityURL(host, s.ForwardDeadLetters)
 	}
-	return entry{
-		ID:      entityURL(r, q.Path()),
-		Title:   q.Path(),
-		Updated: stamp(time.Now()),
-		Content: content{Type: "application/xml", Body: d},
+	for _, r := range s.Rules {
+		d.AuthorizationRules.AuthorizationRule = append(d.AuthorizationRules.AuthorizationRule, written(r))
 	}
+	return d
 }
 
-// entityURL is how the API names another entity.
-func entityURL(r *http.Request, path string) string {
-	if path == "" {
-		return ""
-	}
-	return "https://" + r.Host + "/" + path
-}
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+func precise(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

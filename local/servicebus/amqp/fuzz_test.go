@@ -77,7 +77,7 @@ func FuzzMessage(f *testing.F) {
 	f.Add(Append(appendDescriptor(nil, sectionData), sample()))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		_, _ = SplitBatch(b)
-		if _, err := Inspect(b); err != nil {
+		if _, err := Inspect(b, "x"); err != nil {
 			return
 		}
 		r := Rewrite{
@@ -88,7 +88,7 @@ func FuzzMessage(f *testing.F) {
 		if err != nil {
 			t.Fatalf("inspected, but not rewritten: %v", err)
 		}
-		if _, err := Inspect(got); err != nil {
+		if _, err := Inspect(got, "x"); err != nil {
 			t.Fatalf("rewritten to what cannot be read: %v", err)
 		}
 	})

@@ -1,9 +1,6 @@
 package amqp
 
-import (
-	"fmt"
-	"time"
-)
+import "fmt"
 
 // Descriptors of message sections (§3.2).
 const (
@@ -76,74 +73,61 @@ func (s section) mapping() (Map, error) {
 	return m, nil
 }
 
-// Message is what can be read from an encoded message.
+// Message is what a node that answers requests reads of one, and writes.
 type Message struct {
-	TTL                   time.Duration // zero: not stated
-	Annotations           Map
 	ID                    any // nil, string, uint64, UUID or []byte (§3.2.4)
 	CorrelationID         any
 	ReplyTo               string
-	GroupID               *string
 	ApplicationProperties Map
-	Value                 any // an amqp-value body, after ParseMessage
+	Value                 any // an amqp-value body
 }
 
-// Inspect reads all of an encoded message but its body, of which it checks
-// only that it is cut into sections.
-func Inspect(encoded []byte) (Message, error) { return parse(encoded, false) }
-
-// ParseMessage reads an amqp-value body as well.
-func ParseMessage(encoded []byte) (Message, error) { return parse(encoded, true) }
-
-func parse(encoded []byte, whole bool) (Message, error) {
+// ParseMessage reads an encoded message; of its body, an amqp-value.
+func ParseMessage(encoded []byte) (Message, error) {
 	var m Message
+	err := eachSection(encoded, m.read)
+	return m, err
+}
+
+// eachSection cuts a message into its sections, which come in order and, but
+// for the body's, once each (§3.2).
+func eachSection(encoded []byte, f func(section) error) error {
 	last := uint64(0)
 	for sections := 0; len(encoded) > 0; sections++ {
 		if sections > MaxValues {
-			return m, errCount
+			return errCount
 		}
 		s, rest, err := nextSection(encoded)
 		if err != nil {
-			return m, err
+			return err
 		}
 		repeats := s.code == last && (s.code == sectionData || s.code == sectionSequence)
 		if s.code <= last && !repeats {
-			return m, fmt.Errorf("%w: section %#x after section %#x", ErrMalformed, s.code, last)
+			return fmt.Errorf("%w: section %#x after section %#x", ErrMalformed, s.code, last)
 		}
 		last = s.code
-		if err := m.read(s, whole); err != nil {
-			return m, err
+		if err := f(s); err != nil {
+			return err
 		}
 		encoded = rest
 	}
-	return m, nil
+	return nil
 }
 
-func (m *Message) read(s section, whole bool) (err error) {
+func (m *Message) read(s section) (err error) {
 	switch s.code {
-	case sectionHeader:
-		var l *list
-		if l, err = s.list(); err != nil {
-			return err
-		}
-		m.TTL = time.Duration(at(l, 2, uint32(0))) * time.Millisecond
-		return l.err
-	case sectionMessageAnnotations:
-		m.Annotations, err = s.mapping()
 	case sectionProperties:
 		var l *list
 		if l, err = s.list(); err != nil {
 			return err
 		}
 		m.ID, m.CorrelationID = at[any](l, 0, nil), at[any](l, 5, nil)
-		m.ReplyTo, m.GroupID = at(l, 4, ""), maybe[string](l, 10)
+		m.ReplyTo = at(l, 4, "")
 		return l.err
 	case sectionApplicationProperties:
 		m.ApplicationProperties, err = s.mapping()
 	case sectionValue:
-		if whole {
-			m.Value, err = NewDecoder(s.value).Value()
-		}
+		m.Value, err = NewDecoder(s.value).Value()
 	}
 	return err
 }

@@ -10,6 +10,8 @@ type Terminus struct {
 const (
 	codeSource uint64 = 0x28
 	codeTarget uint64 = 0x29
+
+	codeCoordinator uint64 = 0x30 // §4.5.1
 )
 
 // Positions of fields.
@@ -24,9 +26,12 @@ func NewSource(address string) *Terminus { return &Terminus{codeSource, []any{ad
 // NewTarget is a target with nothing but an address.
 func NewTarget(address string) *Terminus { return &Terminus{codeTarget, []any{address}} }
 
+// IsCoordinator says that the target is for transactions rather than messages.
+func (t *Terminus) IsCoordinator() bool { return t != nil && t.code == codeCoordinator }
+
 // Address names the node, or is empty.
 func (t *Terminus) Address() string {
-	if t == nil || len(t.items) <= terminusAddress {
+	if t == nil || t.IsCoordinator() || len(t.items) <= terminusAddress {
 		return ""
 	}
 	s, _ := t.items[terminusAddress].(string)

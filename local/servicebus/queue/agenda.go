@@ -19,10 +19,14 @@ type agenda struct {
 	rank   int64 // the last one given
 	timer  *time.Timer
 	wake   func() // called by the timer, without the broker's lock
+	closed bool   // nothing rings any more
 }
 
 // set makes a ring at the given time, and at no other.
 func (g *agenda) set(a *alarm, at time.Time) {
+	if g.closed {
+		return
+	}
 	g.rank++
 	a.at, a.rank = at, g.rank
 	if a.place > 0 {
@@ -68,7 +72,10 @@ func (g *agenda) close() {
 	if g.timer != nil {
 		g.timer.Stop()
 	}
-	g.alarms = nil
+	for _, a := range g.alarms {
+		a.place = 0
+	}
+	g.alarms, g.closed = nil, true
 }
 
 type alarmHeap []*alarm

@@ -5,6 +5,9 @@ import "errors"
 // Errors callers may test for.
 var (
 	ErrNotFound        = errors.New("queue not found")
+	ErrExists          = errors.New("a queue of this name exists")
+	ErrInvalid         = errors.New("invalid queue")
+	ErrDisabled        = errors.New("the queue is disabled")
 	ErrClosed          = errors.New("broker closed")
 	ErrMessageNotFound = errors.New("no such message, or it is locked")
 	ErrLockLost        = errors.New("the lock supplied is invalid: it expired, or the message was already removed from the queue")
@@ -17,6 +20,8 @@ var (
 	ErrIDTooLong       = errors.New("a message id or session id is over 128 characters")
 	ErrStateTooLarge   = errors.New("session state is over 1 MiB")
 	ErrTooMuch         = errors.New("the messages asked for are too large together")
+	ErrTooLarge        = errors.New("the message is too large")
+	ErrMixedSessions   = errors.New("messages of one batch to a partitioned queue need the same session id")
 	ErrFull            = errors.New("the queue has reached its maximum size")
 	ErrDeadLetterOnly  = errors.New("a dead-letter queue takes no messages from senders")
 )

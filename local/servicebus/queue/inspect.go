@@ -22,6 +22,33 @@ func (q *Queue) Counts() Counts {
 	return c
 }
 
+// Totals count what was done with a queue since the broker started.
+type Totals struct {
+	Sent      int // duplicates too
+	Delivered int
+	Expired   int
+	Settled   [DeadLetter + 1]int // by Outcome
+}
+
+// Totals counts what was done.
+func (q *Queue) Totals() Totals {
+	q.broker.mu.Lock()
+	defer q.broker.mu.Unlock()
+	return q.totals
+}
+
+// Times tell when a queue was made, when its settings were changed, and when
+// it was last sent to or received from, since the broker started; the zero
+// time: not yet.
+type Times struct{ Created, Updated, Accessed time.Time }
+
+// Times tells the queue's times.
+func (q *Queue) Times() Times {
+	q.broker.mu.Lock()
+	defer q.broker.mu.Unlock()
+	return Times{q.created, q.updated, q.accessed}
+}
+
 // Selection says which messages Peek shows.
 type Selection struct {
 	FromSequence int64

@@ -14,7 +14,16 @@ type ledger struct {
 
 func (l *ledger) len() int { return len(l.messages) - l.gone }
 
-func (l *ledger) add(m *message) { l.messages = append(l.messages, m) }
+// add lists m where its sequence number belongs: most often at the end. A
+// message that was sent may be placed after a later one that was moved here.
+func (l *ledger) add(m *message) {
+	if n := len(l.messages); n == 0 || l.messages[n-1].Sequence < m.Sequence {
+		l.messages = append(l.messages, m)
+		return
+	}
+	i, _ := slices.BinarySearchFunc(l.messages, m.Sequence, bySequence)
+	l.messages = slices.Insert(l.messages, i, m)
+}
 
 func (l *ledger) remove(m *message) {
 	m.gone = true
@@ -51,6 +60,7 @@ type history struct {
 	window time.Duration
 	seen   map[string]int64 // sequence numbers by id
 	order  []remembered
+	pruned time.Time // when the store was last told to forget
 }
 
 type remembered struct {
@@ -60,7 +70,7 @@ type remembered struct {
 
 // remember notes the sequence number of a message whose id is not known.
 func (h *history) remember(id string, sequence int64, now time.Time) {
-	if h.window == 0 || id == "" {
+	if id == "" {
 		return
 	}
 	if h.seen == nil {
@@ -80,4 +90,25 @@ func (h *history) knows(id string, now time.Time) (sequence int64, known bool) {
 	h.order = h.order[old:]
 	sequence, known = h.seen[id]
 	return sequence, known
+}
+
+// forget takes back the last time that id was remembered.
+func (h *history) forget(id string) {
+	for i, r := range slices.Backward(h.order) {
+		if r.id == id {
+			delete(h.seen, id)
+			h.order = slices.Delete(h.order, i, i+1)
+			return
+		}
+	}
+}
+
+// stale says, from time to time, before when nothing need be remembered any
+// more: the store is not troubled with every id.
+func (h *history) stale(now time.Time) (before time.Time, ok bool) {
+	if now.Sub(h.pruned) < h.window/16 {
+		return time.Time{}, false
+	}
+	h.pruned = now
+	return now.Add(-h.window), true
 }

@@ -55,14 +55,23 @@ type Delivery struct {
 // message is a message in a queue.
 type message struct {
 	Delivery
-	id      string
-	session *string
-	lane    *lane
-	expires time.Time // zero: never
-	clock   *alarm    // of its expiry or, while scheduled, of its time
-	locked  bool      // out on a peek-lock, which may outlive its receiver
-	lock    *alarm    // of that peek-lock; messages of a session share their lane's
-	gone    bool      // has left the queue, but not yet its ledger
+	id       string
+	session  *string
+	lane     *lane
+	due      time.Time // of a scheduled message
+	expires  time.Time // zero: never
+	clock    *alarm    // of its expiry or, while scheduled, of its time
+	locked   bool      // out on a peek-lock, which may outlive its receiver
+	lock     *alarm    // of that peek-lock; messages of a session share their lane's
+	arriving bool      // not on disk yet
+	gone     bool      // has left the queue, but not yet its ledger
+}
+
+// kept is m as a store has it.
+func (m *message) kept() KeptMessage {
+	k := KeptMessage{Delivery: m.Delivery, ID: m.id, Session: m.session, Due: m.due}
+	k.Token, k.LockedUntil = Token{}, time.Time{}
+	return k
 }
 
 func (m *message) expired(now time.Time) bool {

@@ -5,22 +5,28 @@ import (
 	"fmt"
 	"slices"
 	"time"
-	"unicode/utf8"
 )
 
 // A Queue holds messages until they are settled.
 type Queue struct {
 	broker      *Broker
+	id          uint64 // in the store; of another queue of the same name it differs
 	path        string
 	settings    Settings
 	deadLetters *Queue // nil: this is a dead-letter queue
 	forward     *Queue // where messages sent here go: this queue, if not elsewhere
 	forwardDead *Queue // where dead letters go; nil: to deadLetters
 	created     time.Time
+	updated     time.Time
+	accessed    time.Time
+	idle        *alarm // at which the queue goes, unless it was used
+	gone        bool   // deleted
 
-	sequence  int64 // the last one given
+	sequence  int64      // the last one given
+	arrivals  []*message // numbered, and not on disk yet or behind such
 	bytes     int64
 	scheduled int // messages
+	totals    Totals
 	ledger    ledger
 	history   history
 	lanes     map[string]*lane
@@ -31,13 +37,15 @@ type Queue struct {
 	waiting []*Receiver // for any session, longest first
 }
 
-func newQueue(b *Broker, path string, s Settings) *Queue {
+func newQueue(b *Broker, set QueueSet) *Queue {
 	return &Queue{
 		broker:   b,
-		path:     path,
-		settings: s,
-		created:  time.Now(),
-		history:  history{window: s.DuplicateWindow},
+		id:       set.ID,
+		path:     set.Path,
+		settings: set.Settings,
+		created:  set.Created,
+		updated:  set.Updated,
+		history:  history{window: set.Settings.DuplicateWindow},
 		lanes:    make(map[string]*lane),
 		locks:    make(map[Token]*message),
 	}
@@ -47,89 +55,10 @@ func newQueue(b *Broker, path string, s Settings) *Queue {
 func (q *Queue) Path() string { return q.path }
 
 // Settings are the queue's settings with defaults filled in.
-func (q *Queue) Settings() Settings { return q.settings }
-
-// Created is when the broker was made.
-func (q *Queue) Created() time.Time { return q.created }
-
-// Send accepts all messages or none. Duplicates are accepted and dropped.
-func (q *Queue) Send(messages ...Message) error {
-	_, err := q.Schedule(messages...)
-	return err
-}
-
-// Schedule is like Send, and tells the sequence numbers by which messages
-// that are not due yet can be cancelled. A duplicate's is that of the message
-// it repeats.
-func (q *Queue) Schedule(messages ...Message) ([]int64, error) {
+func (q *Queue) Settings() Settings {
 	q.broker.mu.Lock()
 	defer q.broker.mu.Unlock()
-	now := time.Now()
-	if err := q.admits(messages, now); err != nil {
-		return nil, err
-	}
-	sequences := make([]int64, len(messages))
-	for i := range messages {
-		m := &messages[i]
-		var known bool
-		if sequences[i], known = q.history.knows(m.ID, now); known {
-			continue
-		}
-		accepted := &message{
-			Delivery: Delivery{Content: m.Content, Enqueued: now, TTL: m.TTL},
-			id:       m.ID,
-			session:  m.SessionID,
-		}
-		if m.EnqueueAt.After(now) {
-			q.hold(accepted, m.EnqueueAt)
-		} else {
-			q.forward.add(accepted)
-		}
-		sequences[i] = accepted.Sequence
-		q.history.remember(m.ID, accepted.Sequence, now)
-	}
-	return sequences, nil
-}
-
-// admits says whether messages can be accepted, all of them. Those sent
-// before need no room: who retries what was taken is not told that there is none.
-func (q *Queue) admits(messages []Message, now time.Time) error {
-	switch {
-	case q.broker.closed:
-		return ErrClosed
-	case q.deadLetters == nil:
-		return ErrDeadLetterOnly
-	}
-	var held, size int64 // of content that waits here, and of content due now
-	for i := range messages {
-		m := &messages[i]
-		if err := q.forward.check(m); err != nil {
-			return err
-		}
-		_, known := q.history.knows(m.ID, now)
-		switch {
-		case known:
-		case m.EnqueueAt.After(now):
-			held += int64(len(m.Content))
-		default:
-			size += int64(len(m.Content))
-		}
-	}
-	if q.forward == q {
-		return q.fits(held + size)
-	}
-	if err := q.fits(held); err != nil {
-		return err
-	}
-	return q.forward.fits(size)
-}
-
-// fits says whether there is room for so much content.
-func (q *Queue) fits(size int64) error {
-	if size > max(q.settings.MaxBytes-q.bytes, 0) { // what is forwarded here may overfill it
-		return fmt.Errorf("%w: %d bytes", ErrFull, q.settings.MaxBytes)
-	}
-	return nil
+	return q.settings
 }
 
 // opens says whether a receiver, of a session or not, can be opened.
@@ -137,66 +66,16 @@ func (q *Queue) opens(session bool) error {
 	switch {
 	case q.broker.closed:
 		return ErrClosed
+	case q.gone:
+		return fmt.Errorf("%w: %s", ErrNotFound, q.path)
+	case q.settings.Status == StatusDisabled || q.settings.Status == StatusReceiveDisabled:
+		return fmt.Errorf("%w for receiving: %s is %s", ErrDisabled, q.path, q.settings.Status)
 	case session && !q.settings.RequiresSession:
 		return ErrNotSessionQueue
 	case !session && q.settings.RequiresSession:
 		return ErrSessionQueue
 	}
 	return nil
-}
-
-func (q *Queue) check(m *Message) error {
-	if q.settings.RequiresSession && m.SessionID == nil {
-		return ErrSessionID
-	}
-	if utf8.RuneCountInString(m.ID) > MaxIDLength {
-		return ErrIDTooLong
-	}
-	if m.SessionID != nil && utf8.RuneCountInString(*m.SessionID) > MaxIDLength {
-		return ErrIDTooLong
-	}
-	return nil
-}
-
-// enlist gives a new message a sequence number and a lane.
-func (q *Queue) enlist(m *message) {
-	q.sequence++
-	m.Sequence = q.sequence
-	q.bytes += int64(len(m.Content))
-	q.ledger.add(m)
-	m.lane = q.lane(m.session)
-	m.lane.messages++
-}
-
-// add puts a new message at the end of its lane.
-func (q *Queue) add(m *message) {
-	q.enlist(m)
-	if m.TTL = q.timeToLive(m.TTL); m.TTL > 0 {
-		m.expires = m.Enqueued.Add(m.TTL)
-		m.clock = &alarm{ring: func() {
-			if m.waits() {
-				m.lane.ready.remove(m)
-				q.expire(m)
-			}
-		}}
-		q.broker.agenda.set(m.clock, m.expires)
-	}
-	m.lane.ready.insert(m)
-	q.dispatch(m.lane)
-}
-
-// timeToLive is a message's own, but never more than the queue's default. In
-// a dead-letter queue nothing expires.
-func (q *Queue) timeToLive(own time.Duration) time.Duration {
-	switch {
-	case q.deadLetters == nil:
-		return 0
-	case own == 0:
-		return q.settings.DefaultTTL
-	case q.settings.DefaultTTL == 0:
-		return own
-	}
-	return min(own, q.settings.DefaultTTL)
 }
 
 func (q *Queue) lane(session *string) *lane {
@@ -214,6 +93,9 @@ func (q *Queue) lane(session *string) *lane {
 
 // remove takes m, which is neither ready nor locked, out of the queue.
 func (q *Queue) remove(m *message) {
+	if q.broker.keeps() {
+		q.broker.record(MessageGone{Queue: q.id, Sequence: m.Sequence})
+	}
 	q.broker.agenda.unset(m.clock)
 	q.bytes -= int64(len(m.Content))
 	if m.State == Scheduled {
@@ -237,6 +119,9 @@ func (q *Queue) tidy(l *lane) {
 
 // dispatch delivers what is ready in l to who will take it.
 func (q *Queue) dispatch(l *lane) {
+	if q.broker.closed {
+		return
+	}
 	if q.settings.RequiresSession && len(l.receivers) == 0 {
 		q.offer(l)
 		return
@@ -261,18 +146,64 @@ func (q *Queue) dispatch(l *lane) {
 func (q *Queue) deliver(m *message, r *Receiver, now time.Time) {
 	if r.mode == PeekLock {
 		q.stamp(m, now)
+	} else if q.broker.keeps() {
+		q.deliverOnceGone(m, r)
+		return
 	}
 	if !r.consumer.Deliver(m.Delivery) {
 		r.stalled = true
 		return
 	}
 	r.delivered++
+	q.totals.Delivered++
 	m.lane.ready.pop()
 	if r.mode == ReceiveAndDelete {
 		q.remove(m)
 		return
 	}
 	q.lock(m)
+}
+
+// deliverOnceGone hands m, the front of its lane, to r when the store has
+// forgotten it: were it delivered before, a crash would bring it back.
+func (q *Queue) deliverOnceGone(m *message, r *Receiver) {
+	r.delivered++
+	m.lane.ready.pop()
+	k := m.kept() // m lets go of its content
+	q.remove(m)
+	drains := r.drains
+	j := q.broker.journal
+	j.waiters = append(j.waiters, func(err error) {
+		if err != nil { // or it would be taken again at once
+			r.stalled = true
+			j.paused = append(j.paused, r)
+		}
+		takes := err == nil && r.lane != nil && r.drains == drains && !q.broker.closed
+		if takes && r.consumer.Deliver(k.Delivery) {
+			q.totals.Delivered++
+			return
+		}
+		r.stalled = r.stalled || takes
+		if r.drains == drains { // else the allowance was taken back
+			r.delivered--
+		}
+		q.putBack(k)
+	})
+}
+
+// putBack makes a message part of the queue again that was taken out of it.
+func (q *Queue) putBack(k KeptMessage) {
+	if q.gone {
+		return
+	}
+	q.bytes += int64(len(k.Content))
+	q.broker.record(MessageAdded{Queue: q.id, Message: k})
+	m := &message{Delivery: k.Delivery, id: k.ID, session: k.Session}
+	q.enlist(m)
+	if m.State == Active {
+		m.lane.ready.insert(m)
+		q.dispatch(m.lane)
+	}
 }
 
 // offer gives l to who waits for a session, or puts it on offer.

@@ -225,7 +225,7 @@ func TestDuplicateIsKnownForTheWindow(t *testing.T) {
 		if n := q.Counts().Active; n != 4 {
 			t.Errorf("%d messages, want 4", n)
 		}
-	}, queue.Settings{Name: "q", DuplicateWindow: 10 * time.Minute})
+	}, queue.Settings{Name: "q", DetectDuplicates: true, DuplicateWindow: 10 * time.Minute})
 }
 
 func TestDuplicateIsAcknowledgedByAFullQueue(t *testing.T) {
@@ -246,7 +246,7 @@ func TestDuplicateIsAcknowledgedByAFullQueue(t *testing.T) {
 		if n := q.Counts().Active; n != 1 {
 			t.Errorf("%d messages, want the second alone", n)
 		}
-	}, queue.Settings{Name: "q", DuplicateWindow: time.Minute, MaxBytes: 10})
+	}, queue.Settings{Name: "q", DetectDuplicates: true, DuplicateWindow: time.Minute, MaxBytes: 10})
 }
 
 func TestDuplicateIsAcknowledgedByAQueueThatDeadLettersOverfill(t *testing.T) {
@@ -262,7 +262,7 @@ func TestDuplicateIsAcknowledgedByAQueueThatDeadLettersOverfill(t *testing.T) {
 		}
 		send(t, dead, sent)
 	}, queue.Settings{Name: "q", ForwardDeadLetters: "dead"},
-		queue.Settings{Name: "dead", DuplicateWindow: time.Minute, MaxBytes: 10})
+		queue.Settings{Name: "dead", DetectDuplicates: true, DuplicateWindow: time.Minute, MaxBytes: 10})
 }
 
 func TestDeadLettersMayTravelAsLongAsTheyArrive(t *testing.T) {

@@ -47,6 +47,7 @@ type Receiver struct {
 	lane             *lane // nil: waiting for one, or closed
 	patience         *alarm
 	delivered, limit uint32 // counts of messages, modulo 2³²
+	drains           int    // how often the allowance was taken back
 	stalled          bool
 }
 
@@ -112,6 +113,7 @@ func (q *Queue) AcceptNextSession(c Consumer, mode Mode, patience time.Duration)
 }
 
 func (q *Queue) newReceiver(c Consumer, mode Mode) *Receiver {
+	q.used(time.Now())
 	return &Receiver{queue: q, consumer: c, mode: mode}
 }
 
@@ -121,10 +123,7 @@ func (q *Queue) grant(l *lane, r *Receiver) {
 	r.lane = l
 	l.receivers = append(l.receivers, r)
 	l.lockedUntil = time.Now().Add(q.settings.LockDuration)
-	l.lock = &alarm{ring: func() {
-		r.end(true)
-		r.consumer.Closed(fmt.Errorf("%w: %s", ErrSessionLockLost, l.session))
-	}}
+	l.lock = &alarm{ring: func() { r.lose(fmt.Errorf("%w: %s", ErrSessionLockLost, l.session)) }}
 	q.broker.agenda.set(l.lock, l.lockedUntil)
 	r.consumer.Opened(Grant{Session: l.session, LockedUntil: l.lockedUntil}, nil)
 	q.dispatch(l)
@@ -146,6 +145,7 @@ func (r *Receiver) Allow(limit uint32) {
 func (r *Receiver) Drain() (limit uint32) {
 	r.queue.broker.mu.Lock()
 	defer r.queue.broker.mu.Unlock()
+	r.drains++
 	if int32(r.limit-r.delivered) > 0 {
 		r.delivered = r.limit
 	}
@@ -182,6 +182,68 @@ func (r *Receiver) close(charge bool) {
 	}
 	r.queue.unwait(r)
 	r.end(charge)
+}
+
+// lose ends the receiver for a reason that its consumer is told.
+func (r *Receiver) lose(reason error) {
+	r.end(true)
+	r.consumer.Closed(reason)
+}
+
+// Lose is like Abort, and tells the consumer why.
+func (r *Receiver) Lose(reason error) {
+	r.queue.broker.mu.Lock()
+	defer r.queue.broker.mu.Unlock()
+	if r.lane != nil && !r.queue.broker.closed {
+		r.lose(reason)
+	}
+}
+
+// endReceivers ends all receivers, those that wait for a session too.
+func (q *Queue) endReceivers(reason error) {
+	for _, r := range slices.Clone(q.waiting) {
+		q.unwait(r)
+		r.consumer.Opened(Grant{}, reason)
+	}
+	for _, l := range q.lanes {
+		for _, r := range slices.Clone(l.receivers) {
+			r.lose(reason)
+		}
+	}
+}
+
+// LoseSessions takes the locks on sessions away from who holds them, as if
+// their time had come: of one session, or of all if id is empty. It says how
+// many were lost.
+func (q *Queue) LoseSessions(id string) int {
+	q.broker.mu.Lock()
+	defer q.broker.mu.Unlock()
+	lost := 0
+	if !q.settings.RequiresSession {
+		return lost
+	}
+	for _, l := range slices.Collect(maps.Values(q.lanes)) { // a lost session is granted to who waits
+		if len(l.receivers) > 0 && (id == "" || l.session == id) {
+			l.lock.ring()
+			lost++
+		}
+	}
+	return lost
+}
+
+// LoseLocks ends the locks on messages of a queue without sessions, as if
+// their time had come, and says how many.
+func (q *Queue) LoseLocks() int {
+	q.broker.mu.Lock()
+	defer q.broker.mu.Unlock()
+	lost := 0
+	for _, m := range slices.Collect(maps.Values(q.locks)) { // a lost message is delivered again
+		if m.lock != nil {
+			m.lock.ring()
+			lost++
+		}
+	}
+	return lost
 }
 
 // end takes the receiver out of its lane. A session others may have then.

@@ -6,15 +6,6 @@ import (
 	"time"
 )
 
-// hold keeps a new message until it is due.
-func (q *Queue) hold(m *message, due time.Time) {
-	m.State = Scheduled
-	q.scheduled++
-	q.enlist(m)
-	m.clock = &alarm{ring: func() { q.activate(m) }}
-	q.broker.agenda.set(m.clock, due)
-}
-
 // activate enqueues a scheduled message as if it had been sent now: with a new
 // sequence number, so that the order of numbers stays that of delivery, and
 // its time to live counting from now.

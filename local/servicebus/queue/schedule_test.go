@@ -154,7 +154,7 @@ func TestDuplicateIsDetectedWhenScheduledAndNotWhenDue(t *testing.T) {
 		if n := q.Counts(); n.Active != 1 || n.Scheduled != 0 {
 			t.Errorf("counts %+v, want one message", n)
 		}
-	}, queue.Settings{Name: "q", DuplicateWindow: time.Hour})
+	}, queue.Settings{Name: "q", DetectDuplicates: true, DuplicateWindow: time.Hour})
 }
 
 func TestScheduledMessageIsForwardedWhenItIsDue(t *testing.T) {

@@ -51,6 +51,7 @@ func (r *Receiver) SetSessionState(state []byte) error {
 	if len(state) > 0 {
 		l.state = bytes.Clone(state)
 	}
+	r.queue.broker.record(StateSet{Queue: r.queue.id, Session: l.session, State: l.state, At: l.stateSet})
 	return nil
 }
 
@@ -98,10 +99,11 @@ func (q *Queue) SessionsUpdatedSince(t time.Time, skip, top int) ([]string, erro
 }
 
 func (q *Queue) sessions(skip, top int, match func(*lane) bool) ([]string, error) {
+	q.broker.mu.Lock()
 	if !q.settings.RequiresSession {
+		q.broker.mu.Unlock()
 		return nil, ErrNotSessionQueue
 	}
-	q.broker.mu.Lock()
 	var ids []string
 	for id, l := range q.lanes {
 		if match(l) {

@@ -40,6 +40,7 @@ func (q *Queue) Settle(token Token, s Settlement) error {
 	if err != nil {
 		return err
 	}
+	q.totals.Settled[s.Outcome]++
 	m.setProperties(s.Properties)
 	switch s.Outcome {
 	case Complete:
@@ -47,10 +48,14 @@ func (q *Queue) Settle(token Token, s Settlement) error {
 		q.remove(m)
 	case Abandon, Release:
 		q.giveBack(m, s.Outcome == Abandon)
+		if s.Outcome == Release && len(s.Properties) > 0 && !m.gone {
+			q.recordChange(m)
+		}
 		q.dispatch(m.lane)
 	case Defer:
 		q.unlock(m)
 		m.State = Deferred
+		q.recordChange(m)
 	case DeadLetter:
 		q.unlock(m)
 		q.kill(m)
@@ -133,13 +138,28 @@ func (q *Queue) giveBack(m *message, charge bool) {
 			PropertyDescription: "Message could not be consumed after " + fmt.Sprint(m.FailedAttempts) + " delivery attempts.",
 		})
 		q.kill(m)
-	case m.State == Active:
-		m.lane.ready.insert(m)
+	default:
+		if charge {
+			q.recordChange(m)
+		}
+		if m.State == Active {
+			m.lane.ready.insert(m)
+		}
+	}
+}
+
+func (q *Queue) recordChange(m *message) {
+	if q.broker.keeps() {
+		q.broker.record(MessageChanged{
+			Queue: q.id, Sequence: m.Sequence,
+			State: m.State, FailedAttempts: m.FailedAttempts, Properties: m.Properties,
+		})
 	}
 }
 
 // expire drops m, which is neither ready nor locked, or makes it a dead letter.
 func (q *Queue) expire(m *message) {
+	q.totals.Expired++
 	if !q.settings.DeadLetterOnExpiry {
 		q.remove(m)
 		return

@@ -3,8 +3,9 @@
 // until a point in time.
 //
 // A token is "SharedAccessSignature sr=R&sig=S&se=E&skn=K": R the URI of the
-// resource, URL-encoded; E the expiry in Unix seconds; K the key's name; S the
-// URL-encoded base64 of HMAC-SHA256(key, R + "\n" + E).
+// resource, URL-encoded; E the expiry in Unix seconds; K the name of a rule; S
+// the URL-encoded base64 of HMAC-SHA256(key, R + "\n" + E), the key being one
+// of the rule's two. What a token entitles to is the rule's to say.
 //
 // Of R only the path counts: one broker answers to many host names.
 //
@@ -17,7 +18,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
-	"log/slog"
 	"net/url"
 	"strconv"
 	"strings"
@@ -34,27 +34,24 @@ var (
 // maxTokenBytes bounds what is parsed at all.
 const maxTokenBytes = 8 << 10
 
-// Key is a named secret.
-type Key struct{ Name, Secret string }
-
-// LogValue keeps the secret out of logs.
-func (k Key) LogValue() slog.Value { return slog.StringValue(k.Name) }
-
 // Claim is what a verified token entitles to.
 type Claim struct {
 	Path    string // lower case, no slash at its ends; empty: everything
+	Rights  Rights
 	Expires time.Time
 }
 
-// Covers says whether the claim is good for an entity path at the given time.
-func (c Claim) Covers(path string, now time.Time) bool {
+// Covers says whether the claim is good, at the given time, for all of rights
+// on an entity path.
+func (c Claim) Covers(path string, rights Rights, now time.Time) bool {
 	path = strings.ToLower(strings.Trim(path, "/"))
 	within := c.Path == "" || path == c.Path || strings.HasPrefix(path, c.Path+"/")
-	return within && now.Before(c.Expires)
+	return within && c.Rights.Has(rights) && now.Before(c.Expires)
 }
 
-// Verify checks a token's signature and expiry.
-func (k Key) Verify(token string, now time.Time) (Claim, error) {
+// Verify checks a token's signature and expiry against the rules that apply to
+// the path it is for.
+func Verify(token string, now time.Time, rulesFor func(path string) []Rule) (Claim, error) {
 	fields, ok := strings.CutPrefix(token, "SharedAccessSignature ")
 	if !ok || len(token) > maxTokenBytes {
 		return Claim{}, ErrMalformed
@@ -64,32 +61,40 @@ func (k Key) Verify(token string, now time.Time) (Claim, error) {
 		name, value, _ := strings.Cut(field, "=")
 		raw[name] = value
 	}
-	signature, err := url.QueryUnescape(raw["sig"])
+	encoded, err1 := url.QueryUnescape(raw["sig"])
+	signature, err2 := base64.StdEncoding.DecodeString(encoded)
+	seconds, err3 := strconv.ParseInt(raw["se"], 10, 64)
+	path, err4 := resourcePath(raw["sr"])
+	if errors.Join(err1, err2, err3, err4) != nil {
+		return Claim{}, ErrMalformed
+	}
+	name, err := url.QueryUnescape(raw["skn"])
 	if err != nil {
 		return Claim{}, ErrMalformed
 	}
-	got, err := base64.StdEncoding.DecodeString(signature)
-	if err != nil {
-		return Claim{}, ErrMalformed
+	for _, rule := range rulesFor(path) {
+		if rule.Name != name || !rule.signed(raw["sr"]+"\n"+raw["se"], signature) {
+			continue
+		}
+		claim := Claim{Path: path, Rights: rule.Rights, Expires: time.Unix(seconds, 0)}
+		if !now.Before(claim.Expires) {
+			return Claim{}, ErrExpired
+		}
+		return claim, nil
 	}
-	seconds, err := strconv.ParseInt(raw["se"], 10, 64)
-	if err != nil {
-		return Claim{}, ErrMalformed
+	return Claim{}, ErrSignature
+}
+
+// signed says whether one of the rule's keys made the signature of text.
+func (r Rule) signed(text string, signature []byte) bool {
+	for _, key := range []string{r.Primary, r.Secondary} {
+		mac := hmac.New(sha256.New, []byte(key))
+		mac.Write([]byte(text))
+		if key != "" && hmac.Equal(signature, mac.Sum(nil)) {
+			return true
+		}
 	}
-	path, err := resourcePath(raw["sr"])
-	if err != nil {
-		return Claim{}, ErrMalformed
-	}
-	mac := hmac.New(sha256.New, []byte(k.Secret))
-	mac.Write([]byte(raw["sr"] + "\n" + raw["se"]))
-	if raw["skn"] != k.Name || !hmac.Equal(got, mac.Sum(nil)) {
-		return Claim{}, ErrSignature
-	}
-	claim := Claim{Path: path, Expires: time.Unix(seconds, 0)}
-	if !now.Before(claim.Expires) {
-		return Claim{}, ErrExpired
-	}
-	return claim, nil
+	return false
 }
 
 // resourcePath is the path of a URL-encoded URI, with or without a scheme.

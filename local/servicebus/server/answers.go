@@ -15,6 +15,7 @@ type answers struct {
 
 	// Guarded by out.mu.
 	sent, limit  uint32
+	closed       bool
 	waiting      [][]byte
 	waitingBytes int
 }
@@ -45,7 +46,7 @@ func (l *answers) close(bool) {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
 	delete(c.out.paused, l)
-	l.waiting, l.waitingBytes = nil, 0
+	l.waiting, l.waitingBytes, l.closed = nil, 0, true
 }
 
 // add sends an answer now or later, or returns false: too many wait.
@@ -53,7 +54,7 @@ func (l *answers) add(content []byte) bool {
 	out := l.session.conn.out
 	out.mu.Lock()
 	defer out.mu.Unlock()
-	if l.waitingBytes+len(content) > maxWaitingBytes {
+	if l.closed || l.waitingBytes > 0 && l.waitingBytes+len(content) > maxWaitingBytes { // one may be however large
 		return false
 	}
 	l.waiting = append(l.waiting, content)
@@ -88,9 +89,9 @@ func failed(status int, format string, args ...any) reply {
 	return reply{status: status, description: fmt.Sprintf(format, args...)}
 }
 
-// reply sends an answer on the link the request names. An answer that cannot
+// reply sends an answer on the link the request named. An answer that cannot
 // be sent is dropped, which the peer sees as a time-out.
-func (c *conn) reply(request *amqp.Message, r reply) {
+func (c *conn) reply(to *answers, request *amqp.Message, r reply) {
 	status := int32(r.status)
 	m := amqp.Message{
 		CorrelationID: request.ID,
@@ -105,7 +106,7 @@ func (c *conn) reply(request *amqp.Message, r reply) {
 	if r.condition != "" {
 		m.ApplicationProperties = append(m.ApplicationProperties, amqp.Entry{Key: "errorCondition", Value: r.condition})
 	}
-	if l := c.replies[request.ReplyTo]; l == nil || !l.add(m.Append(nil)) {
+	if to == nil || !to.add(m.Append(nil)) {
 		c.server.log.Warn("answer dropped: no link, or too many wait on it", "peer", c.nc.RemoteAddr().String())
 	}
 }

@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/contoso/orders/local/servicebus/amqp"
+	"github.com/contoso/orders/local/servicebus/fault"
 	"github.com/contoso/orders/local/servicebus/queue"
+	"github.com/contoso/orders/local/servicebus/sas"
 )
 
 const (
@@ -50,13 +52,21 @@ func (s *session) register(l link, handle uint32) {
 func (s *session) attachIncoming(e endpoint) error {
 	l := &incoming{endpoint: e}
 	s.register(l, e.attach.Handle)
-	n, err := s.conn.node(e.attach.Target.Address())
+	if e.attach.Target.IsCoordinator() {
+		l.refuse(amqp.Errorf(amqp.CondNotImplemented, "Transactions are not supported."))
+		return nil
+	}
+	n, err := s.conn.node(e.attach.Target.Address(), sas.Send)
 	if err != nil {
 		l.refuse(amqpError(err))
 		return nil
 	}
-	l.queue, l.answer = n.queue, n.answer
-	l.accept(nil, amqp.Map{{Key: propertyMaxBatch, Value: uint64(maxMessageBytes)}})
+	l.queue, l.answer, l.maxBytes = n.queue, n.answer, maxRequestBytes
+	if l.queue != nil {
+		l.maxBytes = l.queue.Settings().MaxMessageBytes
+		s.conn.server.peers.attach(l)
+	}
+	l.accept(nil, amqp.Map{{Key: propertyMaxBatch, Value: uint64(queue.MaxBatchBytes)}}, l.maxBytes)
 	l.grantCredit()
 	return nil
 }
@@ -65,7 +75,7 @@ func (s *session) attachIncoming(e endpoint) error {
 // queue, or answers.
 func (s *session) attachOutgoing(e endpoint) error {
 	p := e.attach
-	n, err := s.conn.node(p.Source.Address())
+	n, err := s.conn.node(p.Source.Address(), sas.Listen)
 	switch {
 	case err != nil:
 		l := &refused{e}
@@ -75,7 +85,7 @@ func (s *session) attachOutgoing(e endpoint) error {
 		l := &answers{endpoint: e, address: p.Target.Address()}
 		s.register(l, p.Handle)
 		s.conn.replies[l.address] = l
-		l.accept(nil, nil)
+		l.accept(nil, nil, 0)
 	default:
 		l := &outgoing{endpoint: e, queue: n.queue, mode: queue.PeekLock}
 		if p.SenderSettleMode == amqp.SenderSettled {
@@ -84,6 +94,8 @@ func (s *session) attachOutgoing(e endpoint) error {
 		s.register(l, p.Handle)
 		s.conn.receivers[p.Name] = l
 		l.open()
+		l.expireWithToken()
+		s.conn.server.peers.attach(l)
 	}
 	return nil
 }
@@ -120,23 +132,31 @@ func patience(properties amqp.Map) time.Duration {
 // node is what an address leads to: a queue, or something that answers.
 type node struct {
 	queue  *queue.Queue
-	answer func(request amqp.Message) reply
+	answer func(request amqp.Message, respond func(reply))
 }
 
-func (c *conn) node(address string) (node, error) {
+// node finds what is at an address, for who has rights on it. Of $management
+// each operation has its own.
+func (c *conn) node(address string, rights sas.Rights) (node, error) {
 	if address == cbsAddress {
-		return node{answer: c.putToken}, nil
+		return node{answer: func(request amqp.Message, respond func(reply)) { respond(c.putToken(request)) }}, nil
 	}
 	path, isManagement := cutSuffixFold(address, managementSuffix)
-	if !c.authorized(address) {
-		return node{}, amqp.Errorf(amqp.CondUnauthorizedAccess, "no token covers '%s'", address)
+	if isManagement {
+		rights = 0
+	}
+	if err := c.claims.check(address, rights); err != nil {
+		return node{}, err
+	}
+	if _, busy := c.server.faults.Hit(fault.ServerBusy, path); busy {
+		return node{}, errServerBusy
 	}
 	q, err := c.server.broker.Queue(path)
 	if err != nil {
 		return node{}, err
 	}
 	if isManagement {
-		m := &management{conn: c, queue: q}
+		m := &management{conn: c, queue: q, address: address}
 		return node{answer: m.answer}, nil
 	}
 	return node{queue: q}, nil

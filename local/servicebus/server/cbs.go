@@ -1,10 +1,12 @@
 package server
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
 	"github.com/contoso/orders/local/servicebus/amqp"
+	"github.com/contoso/orders/local/servicebus/sas"
 )
 
 const (
@@ -13,41 +15,34 @@ const (
 )
 
 // putToken answers $cbs: it checks a token and keeps its claim for the
-// connection. A token for the same path takes the place of the last one.
+// connection.
 func (c *conn) putToken(request amqp.Message) reply {
 	properties := request.ApplicationProperties
 	if op := amqp.Get[string](properties, propertyOp); op != "put-token" {
 		return failed(http.StatusBadRequest, "operation %q is not supported", op)
 	}
 	if kind := amqp.Get[string](properties, "type"); kind != sasTokenType {
-		return failed(http.StatusBadRequest, "token type %q is not supported", kind)
+		return failed(http.StatusUnauthorized, "token type %q is not supported, only shared access signatures are", kind)
 	}
 	token, ok := request.Value.(string)
 	if !ok {
 		return failed(http.StatusBadRequest, "the token is not a string")
 	}
 	now := time.Now()
-	claim, err := c.server.key.Verify(token, now)
-	if err != nil {
-		return failed(http.StatusUnauthorized, "%s", err)
+	claim, err := sas.Verify(token, now, c.server.rules)
+	switch {
+	case errors.Is(err, sas.ErrExpired):
+		return failed(http.StatusUnauthorized, "ExpiredToken: The token is expired.")
+	case errors.Is(err, sas.ErrSignature):
+		return failed(http.StatusUnauthorized, "InvalidSignature: The token has an invalid signature.")
+	case err != nil:
+		return failed(http.StatusUnauthorized, "MalformedToken: %s.", err)
 	}
-	if audience := amqp.Get[string](properties, "name"); !claim.Covers(pathOf(audience), now) {
-		return failed(http.StatusUnauthorized, "the token does not cover audience %q", audience)
+	if audience := amqp.Get[string](properties, "name"); !claim.Covers(pathOf(audience), 0, now) {
+		return failed(http.StatusUnauthorized, "InvalidAudience: The token does not cover the audience %q.", audience)
 	}
-	if _, renewal := c.claims[claim.Path]; !renewal && len(c.claims) >= maxClaims {
-		c.dropExpired(now)
-		if len(c.claims) >= maxClaims {
-			return failed(http.StatusTooManyRequests, "more than %d tokens", maxClaims)
-		}
+	if !c.claims.add(claim, now) {
+		return failed(http.StatusTooManyRequests, "more than %d tokens", maxClaims)
 	}
-	c.claims[claim.Path] = claim
 	return reply{status: http.StatusAccepted, description: "Accepted"}
-}
-
-func (c *conn) dropExpired(now time.Time) {
-	for path, claim := range c.claims {
-		if !claim.Covers(path, now) {
-			delete(c.claims, path)
-		}
-	}
 }

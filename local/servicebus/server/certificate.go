@@ -11,12 +11,50 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"os"
 	"time"
 )
 
 // certificateLife is longer than any development session, and short enough
-// that a copy left behind is soon of no use.
-const certificateLife = 30 * 24 * time.Hour
+// that a copy left behind is soon of no use. One that is kept is made anew
+// when less than certificateRest is left.
+const (
+	certificateLife = 30 * 24 * time.Hour
+	certificateRest = 7 * 24 * time.Hour
+)
+
+// KeptCertificate is like SelfSigned, but takes the certificate from a file,
+// or puts it there: who trusts it does so after a restart too.
+func KeptCertificate(path string) (tls.Certificate, []byte, error) {
+	kept, err := os.ReadFile(path)
+	if err == nil {
+		certificate, err := tls.X509KeyPair(kept, kept)
+		if err == nil && time.Until(certificate.Leaf.NotAfter) > certificateRest {
+			return certificate, encodeCertificate(certificate), nil
+		}
+	}
+	certificate, public, err := SelfSigned()
+	if err != nil {
+		return tls.Certificate{}, nil, err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(certificate.PrivateKey)
+	if err != nil {
+		return tls.Certificate{}, nil, fmt.Errorf("encoding key: %w", err)
+	}
+	private := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	temporary := path + ".new"
+	if err := os.WriteFile(temporary, append(public, private...), 0o600); err != nil {
+		return tls.Certificate{}, nil, fmt.Errorf("keeping certificate: %w", err)
+	}
+	if err := os.Rename(temporary, path); err != nil {
+		return tls.Certificate{}, nil, fmt.Errorf("keeping certificate: %w", err)
+	}
+	return certificate, public, nil
+}
+
+func encodeCertificate(c tls.Certificate) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Certificate[0]})
+}
 
 // SelfSigned makes a certificate for localhost and the loopback addresses,
 // and gives it in PEM form for clients to trust.
@@ -46,5 +84,5 @@ func SelfSigned() (tls.Certificate, []byte, error) {
 		return tls.Certificate{}, nil, fmt.Errorf("creating certificate: %w", err)
 	}
 	certificate := tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-	return certificate, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), nil
+	return certificate, encodeCertificate(certificate), nil
 }

@@ -11,13 +11,13 @@ import (
 	"time"
 
 	"github.com/contoso/orders/local/servicebus/amqp"
-	"github.com/contoso/orders/local/servicebus/sas"
 )
 
 // containerID names this broker to peers (§2.7.1).
 const containerID = "servicebus-local"
 
-// conn is one AMQP connection. All fields but out belong to the reader.
+// conn is one AMQP connection. All fields but out and claims belong to the
+// reader.
 type conn struct {
 	server *Server
 	nc     net.Conn
@@ -26,10 +26,10 @@ type conn struct {
 
 	opened   bool
 	sessions map[uint16]*session
-	links    int                  // in all sessions
-	partial  int                  // octets of messages still arriving
-	claims   map[string]sas.Claim // by path
-	replies  map[string]*answers  // by the peer's address
+	links    int // in all sessions
+	partial  int // octets of messages still arriving
+	claims   claims
+	replies  map[string]*answers // by the peer's address
 
 	// Links that receive from queues, by name: requests to $management name
 	// the link whose session they are about.
@@ -43,7 +43,6 @@ func newConn(s *Server, nc net.Conn) *conn {
 		frames:   amqp.NewFrameReader(nc, maxFrameBytes),
 		out:      newOutbox(nc),
 		sessions: make(map[uint16]*session),
-		claims:   make(map[string]sas.Claim),
 		replies:  make(map[string]*answers),
 
 		receivers: make(map[string]*outgoing),
@@ -55,6 +54,8 @@ var errClosed = errors.New("closed by the peer")
 
 // serve runs the connection to its end and closes it.
 func (c *conn) serve(ctx context.Context) error {
+	c.server.peers.join(c)
+	defer c.server.peers.leave(c)
 	var writer sync.WaitGroup
 	writer.Go(c.out.write)
 	stop := context.AfterFunc(ctx, func() {
@@ -207,15 +208,4 @@ func (c *conn) begin(channel uint16, p *amqp.Begin) error {
 		HandleMax:      maxHandle,
 	})
 	return nil
-}
-
-// authorized says whether a token that is still good covers path.
-func (c *conn) authorized(path string) bool {
-	now := time.Now()
-	for _, claim := range c.claims {
-		if claim.Covers(path, now) {
-			return true
-		}
-	}
-	return false
 }

@@ -19,6 +19,8 @@
 // a delivery, so that a message that kills its consumer ends as a dead letter.
 // Messages without a session stay locked until their locks expire, however
 // the link ended, and can be settled by $management meanwhile.
+// A link that outlives its token is detached with amqp:link:detach-forced, for
+// which clients attach anew; a sender, when it sends next.
 //
 // Errors. A peer that breaks the protocol gets a close with the condition and
 // loses the connection; one that breaks a link's rules loses the link.

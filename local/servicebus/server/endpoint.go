@@ -10,15 +10,16 @@ type endpoint struct {
 	detached bool         // by us; guarded by out.mu
 }
 
-// accept answers the attach. filter, if not nil, takes the place of the one asked for.
-func (e *endpoint) accept(filter, properties amqp.Map) {
+// accept answers the attach. filter, if not nil, takes the place of the one
+// asked for; maxMessage is for links on which the peer sends.
+func (e *endpoint) accept(filter, properties amqp.Map, maxMessage int) {
 	answer := e.counterpart()
 	answer.Source, answer.Target = e.attach.Source, e.attach.Target
 	if filter != nil {
 		answer.Source = answer.Source.WithFilter(filter)
 	}
 	if answer.Role == amqp.RoleReceiver {
-		answer.MaxMessageSize = maxMessageBytes
+		answer.MaxMessageSize = uint64(maxMessage)
 	}
 	answer.Properties = properties
 	out := e.session.conn.out

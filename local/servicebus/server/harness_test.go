@@ -2,58 +2,59 @@ package server_test
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
+	"net/http"
+	"net/url"
 	"testing"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
+	"github.com/Azure/go-amqp"
 
-	"github.com/contoso/orders/local/servicebus/admin"
+	"github.com/contoso/orders/local/servicebus/fault"
 	"github.com/contoso/orders/local/servicebus/queue"
 	"github.com/contoso/orders/local/servicebus/sas"
 	"github.com/contoso/orders/local/servicebus/server"
 )
 
-var testKey = sas.Key{Name: "RootManageSharedAccessKey", Secret: "SAS_KEY_VALUE"}
+var testRule = sas.Rule{Name: "RootManageSharedAccessKey", Primary: "SAS_KEY_VALUE", Rights: sas.Manage | sas.Listen | sas.Send}
 
-// broker is a server of its own for one test.
+var sessions = queue.Settings{Name: "q", RequiresSession: true}
+
+// broker is a server of its own for one test, without TLS. What the SDK alone
+// can see is for package conformance to test.
 type broker struct {
-	addr  string
-	roots *x509.CertPool
+	addr   string
+	faults *fault.Set
 }
 
 // start serves the given queues until the test ends.
-func start(t testing.TB, settings ...queue.Settings) *broker {
+func start(t *testing.T, settings ...queue.Settings) *broker {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	return startOn(t, ln, settings...)
 }
 
-func startOn(t testing.TB, ln net.Listener, settings ...queue.Settings) *broker {
+func startOn(t *testing.T, ln net.Listener, settings ...queue.Settings) *broker {
 	t.Helper()
 	b, err := queue.New(settings...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificate, pem, err := server.SelfSigned()
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(pem)
+	must(t, err)
+	faults := new(fault.Set)
 	s := server.New(server.Config{
 		Broker:      b,
-		Key:         testKey,
-		Certificate: certificate,
-		Admin:       admin.New("test", b, testKey),
-		Log:         slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Rules:       func(string) []sas.Rule { return []sas.Rule{testRule} },
+		Certificate: tls.Certificate{},
+		Admin:       http.NotFoundHandler(),
+		Faults:      faults,
+		Log:         slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
@@ -70,28 +71,22 @@ func startOn(t testing.TB, ln net.Listener, settings ...queue.Settings) *broker 
 		}
 		b.Close()
 	})
-	return &broker{addr: ln.Addr().String(), roots: roots}
+	return &broker{addr: ln.Addr().String(), faults: faults}
 }
 
-func (b *broker) connectionString(key string) string {
-	return fmt.Sprintf("Endpoint=sb://%s;SharedAccessKeyName=%s;SharedAccessKey=%s", b.addr, testKey.Name, key)
-}
-
-// client connects in plain text, as to the official emulator.
-func (b *broker) client(t testing.TB) *azservicebus.Client {
+// client connects with the SDK. The first answer is what it tells, unless it
+// is to try again.
+func (b *broker) client(t *testing.T) *azservicebus.Client {
 	t.Helper()
-	return b.clientWith(t, b.connectionString(testKey.Secret)+";UseDevelopmentEmulator=true", nil)
+	return b.clientWith(t, azservicebus.RetryOptions{MaxRetries: -1})
 }
 
-func (b *broker) clientWith(t testing.TB, connection string, trust *tls.Config) *azservicebus.Client {
+func (b *broker) clientWith(t *testing.T, retry azservicebus.RetryOptions) *azservicebus.Client {
 	t.Helper()
-	c, err := azservicebus.NewClientFromConnectionString(connection, &azservicebus.ClientOptions{
-		TLSConfig:    trust,
-		RetryOptions: azservicebus.RetryOptions{MaxRetries: -1}, // the first answer is what is tested
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c, err := azservicebus.NewClientFromConnectionString(fmt.Sprintf(
+		"Endpoint=sb://%s;SharedAccessKeyName=%s;SharedAccessKey=%s;UseDevelopmentEmulator=true",
+		b.addr, testRule.Name, testRule.Primary), &azservicebus.ClientOptions{RetryOptions: retry})
+	must(t, err)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
@@ -100,57 +95,75 @@ func (b *broker) clientWith(t testing.TB, connection string, trust *tls.Config) 
 	return c
 }
 
+// authorized is a session without the SDK, on a connection that has a token
+// for everything.
+func authorized(t *testing.T, b *broker, nc net.Conn) *amqp.Session {
+	t.Helper()
+	conn, err := amqp.NewConn(within(t), nc, &amqp.ConnOptions{SASLType: amqp.SASLTypeAnonymous()})
+	must(t, err)
+	s, err := conn.NewSession(within(t), nil)
+	must(t, err)
+	cbs, err := s.NewSender(within(t), "$cbs", nil)
+	must(t, err)
+	resource, expiry := url.QueryEscape("amqp://"+b.addr+"/"), fmt.Sprint(time.Now().Unix()+60)
+	mac := hmac.New(sha256.New, []byte(testRule.Primary))
+	mac.Write([]byte(resource + "\n" + expiry))
+	signature := url.QueryEscape(base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	must(t, cbs.Send(within(t), &amqp.Message{
+		Value: "SharedAccessSignature sr=" + resource + "&sig=" + signature + "&se=" + expiry + "&skn=" + testRule.Name,
+		ApplicationProperties: map[string]any{
+			"operation": "put-token", "type": "servicebus.windows.net:sastoken", "name": "amqp://" + b.addr + "/",
+		},
+	}, nil))
+	return s
+}
+
 // within bounds one test's use of the network.
-func within(t testing.TB) context.Context {
+func within(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	t.Cleanup(cancel)
 	return ctx
 }
 
-func must(t testing.TB, err error) {
+func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func sender(t testing.TB, c *azservicebus.Client, path string) *azservicebus.Sender {
+func sender(t *testing.T, c *azservicebus.Client) *azservicebus.Sender {
 	t.Helper()
-	s, err := c.NewSender(path, nil)
+	s, err := c.NewSender("q", nil)
 	must(t, err)
 	return s
 }
 
-// text is a message without a session.
-func text(body string) *azservicebus.Message { return &azservicebus.Message{Body: []byte(body)} }
-
-// in is a message of a session.
-func in(session, body string) *azservicebus.Message {
-	return &azservicebus.Message{Body: []byte(body), SessionID: &session}
+// in is a message of session s; queues without sessions take it too.
+func in(body string) *azservicebus.Message {
+	return &azservicebus.Message{Body: []byte(body), SessionID: new("s")}
 }
 
-func send(t testing.TB, c *azservicebus.Client, path string, messages ...*azservicebus.Message) {
+func send(t *testing.T, c *azservicebus.Client, bodies ...string) {
 	t.Helper()
-	s := sender(t, c, path)
-	for _, m := range messages {
-		must(t, s.SendMessage(within(t), m, nil))
+	s := sender(t, c)
+	for _, body := range bodies {
+		must(t, s.SendMessage(within(t), in(body), nil))
 	}
 	must(t, s.Close(within(t)))
 }
 
-func receiver(t testing.TB, c *azservicebus.Client, path string, o *azservicebus.ReceiverOptions) *azservicebus.Receiver {
+func receiver(t *testing.T, c *azservicebus.Client) *azservicebus.Receiver {
 	t.Helper()
-	r, err := c.NewReceiverForQueue(path, o)
+	r, err := c.NewReceiverForQueue("q", nil)
 	must(t, err)
 	return r
 }
 
-var ofDeadLetters = &azservicebus.ReceiverOptions{SubQueue: azservicebus.SubQueueDeadLetter}
-
-func accept(t testing.TB, c *azservicebus.Client, path, session string) *azservicebus.SessionReceiver {
+func accept(t *testing.T, c *azservicebus.Client) *azservicebus.SessionReceiver {
 	t.Helper()
-	r, err := c.AcceptSessionForQueue(within(t), path, session, nil)
+	r, err := c.AcceptSessionForQueue(within(t), "q", "s", nil)
 	must(t, err)
 	return r
 }
@@ -160,13 +173,14 @@ type source interface {
 	ReceiveMessages(context.Context, int, *azservicebus.ReceiveMessagesOptions) ([]*azservicebus.ReceivedMessage, error)
 }
 
-// receive collects n messages.
-func receive(t testing.TB, s source, n int) []*azservicebus.ReceivedMessage {
+// receive collects n messages, within one call: between two the SDK releases
+// what comes, and later messages may come before it then.
+func receive(t *testing.T, s source, n int) []*azservicebus.ReceivedMessage {
 	t.Helper()
 	ctx := within(t)
 	var got []*azservicebus.ReceivedMessage
 	for len(got) < n {
-		m, err := s.ReceiveMessages(ctx, n-len(got), nil)
+		m, err := s.ReceiveMessages(ctx, n-len(got), &azservicebus.ReceiveMessagesOptions{TimeAfterFirstMessage: 10 * time.Second})
 		if err != nil {
 			t.Fatalf("after %d of %d messages: %v", len(got), n, err)
 		}
@@ -176,26 +190,21 @@ func receive(t testing.TB, s source, n int) []*azservicebus.ReceivedMessage {
 }
 
 // nothing checks that no message comes for a little while.
-func nothing(t testing.TB, s source) {
+func nothing(t *testing.T, s source) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 	defer cancel()
 	if got, err := s.ReceiveMessages(ctx, 1, nil); !errors.Is(err, context.DeadlineExceeded) {
-		t.Fatalf("received %s, error %v; want nothing", bodies(got), err)
+		t.Fatalf("received %d messages, error %v; want nothing", len(got), err)
 	}
 }
 
-func bodies(messages []*azservicebus.ReceivedMessage) []string {
-	var b []string
-	for _, m := range messages {
-		b = append(b, string(m.Body))
-	}
-	return b
-}
-
-func wantCode(t testing.TB, err error, code azservicebus.Code) {
+// empty checks that the receiver's queue holds no message, locked or not.
+func empty(t *testing.T, r *azservicebus.Receiver) {
 	t.Helper()
-	if e, ok := errors.AsType[*azservicebus.Error](err); !ok || e.Code != code {
-		t.Fatalf("error %v, want code %s", err, code)
+	left, err := r.PeekMessages(within(t), 1, nil)
+	must(t, err)
+	if len(left) > 0 {
+		t.Errorf("left in the queue: %q", left[0].Body)
 	}
 }

@@ -77,8 +77,8 @@ func TestHostilePeerLosesItsConnectionAndTheBrokerLives(t *testing.T) {
 	}
 	t.Cleanup(func() { // after the parallel subtests
 		c := b.client(t)
-		send(t, c, "q", text("alive"))
-		receive(t, receiver(t, c, "q", nil), 1)
+		send(t, c, "alive")
+		receive(t, receiver(t, c), 1)
 	})
 }
 
@@ -95,30 +95,6 @@ func TestHugeDispositionRangeCostsNothing(t *testing.T) {
 	must(t, nc.SetDeadline(time.Now().Add(5*time.Second)))
 	if _, err := io.Copy(io.Discard, nc); err != nil {
 		t.Errorf("the peer's close was not answered: %v", err)
-	}
-}
-
-func TestBrokenConnectionFreesItsSessionAndChargesADelivery(t *testing.T) {
-	t.Parallel()
-	for name, cut := range map[string]func(*proxy){
-		"ended": (*proxy).cut,
-		"reset": (*proxy).reset, // as by SIGKILL with octets unread
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := start(t, sessions)
-			proxy := newProxy(t, b.addr)
-			through := broker{addr: proxy.addr, roots: b.roots}
-			c := b.client(t)
-			send(t, c, "q", in("s", "a"))
-			receive(t, accept(t, through.client(t), "q", "s"), 1)
-			cut(proxy)
-			r, err := c.AcceptNextSessionForQueue(within(t), "q", nil) // long before the lock ends
-			must(t, err)
-			if got := receive(t, r, 1)[0]; got.DeliveryCount != 2 {
-				t.Errorf("delivery count %d, want 2", got.DeliveryCount)
-			}
-		})
 	}
 }
 

@@ -1,26 +1,31 @@
 package server
 
-import "time"
+import (
+	"time"
+
+	"github.com/contoso/orders/local/servicebus/queue"
+)
 
 // Limits on what peers can make the broker hold.
 const (
 	maxConnections  = 5000
 	maxFrameBytes   = 64 << 10
-	maxSessions     = 5000 // per connection
-	maxLinks        = 5000 // per connection
-	maxHandle       = 255  // per session
-	maxMessageBytes = 1 << 20
-	maxPartialBytes = 64 << 20 // of messages that are still arriving, per connection
-	maxClaims       = 5000     // per connection
-	maxPeek         = 250      // messages in one answer
-	maxNameBytes    = 1 << 10  // of a link's name or address
+	maxSessions     = 5000      // per connection
+	maxLinks        = 5000      // per connection
+	maxHandle       = 255       // per session
+	maxRequestBytes = 1 << 20   // of a request to $cbs or $management
+	maxPartialBytes = 128 << 20 // of messages that are still arriving, per connection
+	maxClaims       = 5000      // per connection
+	maxPeek         = 250       // messages in one answer
+	maxNameBytes    = 1 << 10   // of a link's name or address
 
-	maxDeferredBytes = 2 * maxMessageBytes // of deferred messages in one answer
+	maxPeekBytes     = 1 << 20 // of messages in one answer
+	maxDeferredBytes = 2 << 20 // of deferred messages in one answer
 
 	// pauseBytes of unwritten frames pause deliveries; with maxOutboxBytes
 	// the peer does not read what it asks for, and loses the connection.
 	pauseBytes     = 4 << 20
-	maxOutboxBytes = 32 << 20
+	maxOutboxBytes = 32<<20 + queue.MaxMessageBytes
 
 	maxWaitingBytes = 4 << 20 // of answers that wait for credit, per link
 

@@ -127,7 +127,7 @@ func TestLongAddressIsRefused(t *testing.T) {
 func TestMoreThanTheOutboxHoldsIsDelivered(t *testing.T) {
 	t.Parallel()
 	c := start(t, queue.Settings{Name: "q"}).client(t)
-	s := sender(t, c, "q")
+	s := sender(t, c)
 	const n, size = 2000, 10_000 // 20 MB, several times what may wait to be written
 	for sent := 0; sent < n; {
 		batch, err := s.NewMessageBatch(within(t), nil)
@@ -142,11 +142,24 @@ func TestMoreThanTheOutboxHoldsIsDelivered(t *testing.T) {
 		}
 		must(t, s.SendMessageBatch(within(t), batch, nil))
 	}
-	r := receiver(t, c, "q", &azservicebus.ReceiverOptions{ReceiveMode: azservicebus.ReceiveModeReceiveAndDelete})
+	r, err := c.NewReceiverForQueue("q", &azservicebus.ReceiverOptions{ReceiveMode: azservicebus.ReceiveModeReceiveAndDelete})
+	must(t, err)
 	for i, m := range receive(t, r, n) {
 		if want := fmt.Sprintf("%0*d", size, i); string(m.Body) != want {
 			t.Fatalf("message %d is not the one sent", i)
 		}
 	}
 	must(t, r.Close(context.Background()))
+}
+
+func TestTransactionsAreNotImplemented(t *testing.T) {
+	t.Parallel()
+	p := dial(t, start(t))
+	// attach "t", handle 0, of a sender, with a coordinator for its target (§4.5.1)
+	const attach = "\x00\x53\x12\xc0\x10\x07\xa1\x01t\x43\x42\x40\x40\x40" + "\x00\x53\x30\xc0\x02\x01\x40"
+	_, err := p.nc.Write([]byte(frame(0, attach)))
+	must(t, err)
+	if d := await[*amqp.Detach](p); d.Error == nil || d.Error.Condition != amqp.CondNotImplemented {
+		t.Errorf("detached with %v, want %s", d.Error, amqp.CondNotImplemented)
+	}
 }

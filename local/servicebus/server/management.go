@@ -7,13 +7,16 @@ import (
 	"time"
 
 	"github.com/contoso/orders/local/servicebus/amqp"
+	"github.com/contoso/orders/local/servicebus/fault"
 	"github.com/contoso/orders/local/servicebus/queue"
+	"github.com/contoso/orders/local/servicebus/sas"
 )
 
 // management answers requests to a queue's $management node.
 type management struct {
-	conn  *conn
-	queue *queue.Queue
+	conn    *conn
+	queue   *queue.Queue
+	address string // of the node
 }
 
 // errBadRequest explains a request that makes no sense.
@@ -21,29 +24,67 @@ type errBadRequest string
 
 func (e errBadRequest) Error() string { return string(e) }
 
-// operations by name, each with the value it answers; no value at all is
-// answered as 204.
-var operations = map[string]func(m *management, request amqp.Message, body amqp.Map) (any, error){
-	"com.microsoft:renew-lock":                 (*management).renewLocks,
-	"com.microsoft:renew-session-lock":         (*management).renewSession,
-	"com.microsoft:get-session-state":          (*management).sessionState,
-	"com.microsoft:set-session-state":          (*management).setSessionState,
-	"com.microsoft:get-message-sessions":       (*management).sessions,
-	"com.microsoft:peek-message":               (*management).peek,
-	"com.microsoft:update-disposition":         (*management).settle,
-	"com.microsoft:receive-by-sequence-number": (*management).receiveDeferred,
-	"com.microsoft:schedule-message":           (*management).schedule,
-	"com.microsoft:cancel-scheduled-message":   (*management).cancelScheduled,
+// An operation answers a request with a value; no value at all is answered
+// as 204.
+type operation struct {
+	run    func(m *management, request amqp.Message, body amqp.Map) (any, error)
+	rights sas.Rights // that it needs
+	lasts  bool       // the answer waits for the disk
 }
 
-func (m *management) answer(request amqp.Message) reply {
+var operations = map[string]operation{
+	"com.microsoft:renew-lock":                 {(*management).renewLocks, sas.Listen, false},
+	"com.microsoft:renew-session-lock":         {(*management).renewSession, sas.Listen, false},
+	"com.microsoft:get-session-state":          {(*management).sessionState, sas.Listen, false},
+	"com.microsoft:set-session-state":          {(*management).setSessionState, sas.Listen, true},
+	"com.microsoft:get-message-sessions":       {(*management).sessions, sas.Listen, false},
+	"com.microsoft:peek-message":               {(*management).peek, sas.Listen, false},
+	"com.microsoft:update-disposition":         {(*management).settle, sas.Listen, true},
+	"com.microsoft:receive-by-sequence-number": {(*management).receiveDeferred, sas.Listen, true},
+	"com.microsoft:cancel-scheduled-message":   {(*management).cancelScheduled, sas.Send, true},
+	scheduleMessage:                            {rights: sas.Send},
+}
+
+// scheduleMessage takes its answer from the disk.
+const scheduleMessage = "com.microsoft:schedule-message"
+
+func (m *management) answer(request amqp.Message, respond func(reply)) {
+	tell := func(value any, err error) {
+		if late := m.conn.late(m.queue.Path()); late > 0 {
+			time.AfterFunc(late, func() { respond(replyOf(value, err)) })
+			return
+		}
+		respond(replyOf(value, err))
+	}
 	name := amqp.Get[string](request.ApplicationProperties, propertyOp)
-	operation := operations[name]
-	if operation == nil {
-		return failed(http.StatusNotImplemented, "operation %q is not supported", name)
+	o, known := operations[name]
+	if !known {
+		respond(failed(http.StatusNotImplemented, "operation %q is not supported", name))
+		return
+	}
+	if err := m.conn.claims.check(m.address, o.rights); err != nil {
+		tell(nil, err)
+		return
+	}
+	if _, busy := m.conn.server.faults.Hit(fault.ServerBusy, m.queue.Path()); busy {
+		tell(nil, errServerBusy)
+		return
 	}
 	body, _ := request.Value.(amqp.Map)
-	value, err := operation(m, request, body)
+	if name == scheduleMessage {
+		m.schedule(body, tell)
+		return
+	}
+	value, err := o.run(m, request, body)
+	if err != nil || !o.lasts {
+		tell(value, err)
+		return
+	}
+	m.conn.server.broker.Commit(func(err error) { tell(value, err) })
+}
+
+// replyOf is an answer in terms of the request-response protocol.
+func replyOf(value any, err error) reply {
 	if bad, ok := errors.AsType[errBadRequest](err); ok {
 		return failed(http.StatusBadRequest, "%s", bad)
 	}
@@ -181,7 +222,7 @@ func (m *management) settle(_ amqp.Message, body amqp.Map) (any, error) {
 		return nil, errBadRequest("disposition-status is not supported: " + status)
 	}
 	for _, t := range tokens {
-		if err := m.queue.Settle(t, s); err != nil {
+		if err := m.conn.settle(m.queue, t, s); err != nil {
 			return nil, err
 		}
 	}
@@ -216,7 +257,7 @@ func (m *management) peek(request amqp.Message, body amqp.Map) (any, error) {
 	selection := queue.Selection{
 		FromSequence: amqp.Get[int64](body, "from-sequence-number"),
 		Max:          min(count, maxPeek),
-		MaxBytes:     maxMessageBytes,
+		MaxBytes:     maxPeekBytes,
 	}
 	if m.queue.Settings().RequiresSession {
 		r, err := m.receiver(request)

@@ -24,15 +24,15 @@ const (
 
 // inbound reads what the broker needs of an encoded message.
 func inbound(encoded []byte) (queue.Message, error) {
-	m, err := amqp.Inspect(encoded)
+	m, err := amqp.Inspect(encoded, annotationScheduled)
 	if err != nil {
 		return queue.Message{}, err
 	}
 	in := queue.Message{ID: idText(m.ID), SessionID: m.GroupID, TTL: m.TTL, Content: encoded}
-	if v, ok := m.Annotations.Lookup(annotationScheduled); ok && v != nil {
-		at, ok := v.(amqp.Timestamp)
+	if m.Annotation != nil {
+		at, ok := m.Annotation.(amqp.Timestamp)
 		if !ok {
-			return in, fmt.Errorf("%w: %s is a %T", amqp.ErrMalformed, annotationScheduled, v)
+			return in, fmt.Errorf("%w: %s is a %T", amqp.ErrMalformed, annotationScheduled, m.Annotation)
 		}
 		in.EnqueueAt = at.Time()
 	}

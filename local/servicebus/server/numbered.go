@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/contoso/orders/local/servicebus/amqp"
+	"github.com/contoso/orders/local/servicebus/fault"
 	"github.com/contoso/orders/local/servicebus/queue"
 )
 
@@ -74,27 +75,33 @@ func (m *management) receiveDeferred(request amqp.Message, body amqp.Map) (any, 
 	return amqp.Map{{Key: "messages", Value: messages}}, nil
 }
 
-func (m *management) schedule(_ amqp.Message, body amqp.Map) (any, error) {
+// schedule submits messages, and tells their numbers once they are on disk.
+func (m *management) schedule(body amqp.Map, tell func(any, error)) {
 	var messages []queue.Message
 	for _, item := range amqp.Get[[]any](body, "messages") {
 		entry, _ := item.(amqp.Map)
 		in, err := inbound(amqp.Get[[]byte](entry, "message"))
-		if err != nil {
-			return nil, fmt.Errorf("message %d: %w", len(messages), err)
-		}
-		if in.EnqueueAt.IsZero() {
-			return nil, errBadRequest("a message has no " + annotationScheduled)
+		switch {
+		case err != nil:
+			tell(nil, fmt.Errorf("message %d: %w", len(messages), err))
+			return
+		case in.EnqueueAt.IsZero():
+			tell(nil, errBadRequest("a message has no "+annotationScheduled))
+			return
 		}
 		messages = append(messages, in)
 	}
 	if len(messages) == 0 {
-		return nil, errBadRequest("messages is missing")
+		tell(nil, errBadRequest("messages is missing"))
+		return
 	}
-	sequences, err := m.queue.Schedule(messages...)
-	if err != nil {
-		return nil, err
+	if _, refused := m.conn.server.faults.Hit(fault.RefuseSends, m.queue.Path()); refused {
+		tell(nil, queue.ErrFull)
+		return
 	}
-	return amqp.Map{{Key: "sequence-numbers", Value: sequences}}, nil
+	m.queue.SubmitScheduled(func(sequences []int64, err error) {
+		tell(amqp.Map{{Key: "sequence-numbers", Value: sequences}}, err)
+	}, messages...)
 }
 
 func (m *management) cancelScheduled(_ amqp.Message, body amqp.Map) (any, error) {

@@ -4,7 +4,9 @@ import (
 	"time"
 
 	"github.com/contoso/orders/local/servicebus/amqp"
+	"github.com/contoso/orders/local/servicebus/fault"
 	"github.com/contoso/orders/local/servicebus/queue"
+	"github.com/contoso/orders/local/servicebus/sas"
 )
 
 // outgoing is a link on which the peer receives from a queue: a
@@ -14,6 +16,29 @@ type outgoing struct {
 	queue    *queue.Queue
 	mode     queue.Mode
 	receiver *queue.Receiver // never changes once the peer can send a flow
+	expiry   *time.Timer     // of the token; never changes either
+}
+
+func (l *outgoing) of() *conn            { return l.session.conn }
+func (l *outgoing) entity() *queue.Queue { return l.queue }
+
+func (l *outgoing) force(reason *amqp.Error) { l.receiver.Lose(reason) }
+
+// expireWithToken ends the link when no token covers it any more.
+func (l *outgoing) expireWithToken() {
+	path, claims := l.attach.Source.Address(), &l.session.conn.claims
+	var timer *time.Timer
+	armed := make(chan struct{}) // timer is set
+	timer = time.AfterFunc(time.Until(claims.until(path, sas.Listen)), func() {
+		<-armed
+		if until := claims.until(path, sas.Listen); !until.IsZero() {
+			timer.Reset(time.Until(until))
+			return
+		}
+		l.receiver.Lose(outlived(l.attach.Name, path, sas.Listen))
+	})
+	l.expiry = timer
+	close(armed)
 }
 
 // Opened implements queue.Consumer.
@@ -23,14 +48,14 @@ func (l *outgoing) Opened(g queue.Grant, err error) {
 		return
 	}
 	if g.LockedUntil.IsZero() { // no session
-		l.accept(nil, nil)
+		l.accept(nil, nil, 0)
 		return
 	}
 	filter := amqp.Map{{
 		Key:   amqp.Symbol(sessionFilter),
 		Value: amqp.Described{Descriptor: sessionFilterCode, Value: g.Session},
 	}}
-	l.accept(filter, amqp.Map{{Key: propertyLockedTill, Value: ticks(g.LockedUntil)}})
+	l.accept(filter, amqp.Map{{Key: propertyLockedTill, Value: ticks(g.LockedUntil)}}, 0)
 }
 
 // ticks counts 100 ns from the year 1, as .NET's DateTime does.
@@ -92,7 +117,46 @@ func (l *outgoing) settle(token queue.Token, state *amqp.Described) error {
 	if err != nil {
 		return err
 	}
-	return l.queue.Settle(token, settlement)
+	return l.session.conn.settle(l.queue, token, settlement)
+}
+
+// settle applies a settlement, as far as a fault lets it.
+func (c *conn) settle(q *queue.Queue, token queue.Token, s queue.Settlement) error {
+	if s.Outcome == queue.Complete {
+		if _, again := c.server.faults.Hit(fault.DeliverTwice, q.Path()); again {
+			s.Outcome = queue.Abandon
+		}
+	}
+	return q.Settle(token, s)
+}
+
+// confirm tells the peer what came of its settlement of a delivery. It may be
+// called with the broker's lock held.
+func (l *outgoing) confirm(id uint32, err error) {
+	if late := l.session.conn.late(l.queue.Path()); late > 0 {
+		time.AfterFunc(late, func() { l.tellSettled(id, err) })
+		return
+	}
+	l.tellSettled(id, err)
+}
+
+func (l *outgoing) tellSettled(id uint32, err error) {
+	state := amqp.Accepted()
+	if err != nil {
+		state = amqp.Rejected(amqpError(err))
+	}
+	out := l.session.conn.out
+	out.mu.Lock()
+	defer out.mu.Unlock()
+	if !l.detached { // a session lock may have been lost meanwhile
+		l.session.send(&amqp.Disposition{Role: amqp.RoleSender, First: id, Last: id, Settled: true, State: state}, nil)
+	}
+}
+
+// late is how late a fault wants an answer about a queue to be.
+func (c *conn) late(path string) time.Duration {
+	f, _ := c.server.faults.Hit(fault.Delay, path)
+	return f.Delay
 }
 
 // flow takes the peer's credit (§2.6.7).
@@ -116,6 +180,8 @@ func (l *outgoing) flow(p *amqp.Flow) {
 
 func (l *outgoing) close(broken bool) {
 	c := l.session.conn
+	c.server.peers.detach(l)
+	l.expiry.Stop()
 	if c.receivers[l.attach.Name] == l {
 		delete(c.receivers, l.attach.Name)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/contoso/orders/local/servicebus/fault"
 	"github.com/contoso/orders/local/servicebus/queue"
 	"github.com/contoso/orders/local/servicebus/sas"
 )
@@ -21,30 +22,36 @@ import (
 // Config is what a Server needs. All fields are required.
 type Config struct {
 	Broker      *queue.Broker
-	Key         sas.Key
+	Rules       func(path string) []sas.Rule // that apply to a path
 	Certificate tls.Certificate
 	Admin       http.Handler // answers HTTPS requests
+	Faults      *fault.Set   // the server says what it does
 	Log         *slog.Logger
 }
 
 // A Server speaks AMQP, AMQP over TLS and HTTPS on one listener.
 type Server struct {
 	broker *queue.Broker
-	key    sas.Key
+	rules  func(path string) []sas.Rule
 	tls    *tls.Config
 	admin  http.Handler
+	faults *fault.Set
 	log    *slog.Logger
+	peers  peers
 }
 
 // New makes a server that is not yet listening.
 func New(c Config) *Server {
-	return &Server{
+	s := &Server{
 		broker: c.Broker,
-		key:    c.Key,
+		rules:  c.Rules,
 		tls:    &tls.Config{Certificates: []tls.Certificate{c.Certificate}, MinVersion: tls.VersionTLS12},
 		admin:  c.Admin,
+		faults: c.Faults,
 		log:    c.Log,
 	}
+	c.Faults.Do = s.strike
+	return s
 }
 
 // Serve accepts connections until ctx is done, tells each peer, and returns
@@ -157,6 +164,9 @@ type sniffed struct {
 }
 
 func (c *sniffed) Read(b []byte) (int, error) { return c.r.Read(b) }
+
+// NetConn is the connection beneath, as of a tls.Conn.
+func (c *sniffed) NetConn() net.Conn { return c.Conn }
 
 func sniff(nc net.Conn) (*sniffed, error) {
 	r := bufio.NewReaderSize(nc, readBuffer)

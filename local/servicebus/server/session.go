@@ -1,6 +1,8 @@
 package server
 
 import (
+	"sync/atomic"
+
 	"github.com/contoso/orders/local/servicebus/amqp"
 	"github.com/contoso/orders/local/servicebus/queue"
 )
@@ -11,9 +13,10 @@ type session struct {
 	channel uint16
 
 	// Of the reader.
-	links        map[uint32]link // by handle; the peer's and ours are the same
-	nextIncoming uint32          // transfer id
-	sinceFlow    uint32          // transfers since the window was last told
+	links     map[uint32]link // by handle; the peer's and ours are the same
+	sinceFlow uint32          // transfers since the window was last told
+
+	nextIncoming atomic.Uint32 // transfer id; of the reader, told by anyone
 
 	// Guarded by conn.out.mu.
 	ended        bool // nothing may be written on the channel
@@ -43,14 +46,15 @@ type link interface {
 }
 
 func newSession(c *conn, channel uint16, p *amqp.Begin) *session {
-	return &session{
-		conn:         c,
-		channel:      channel,
-		links:        make(map[uint32]link),
-		nextIncoming: p.NextOutgoingID,
-		window:       min(p.IncomingWindow, maxWindow),
-		unsettled:    make(map[uint32]unsettled),
+	s := &session{
+		conn:      c,
+		channel:   channel,
+		links:     make(map[uint32]link),
+		window:    min(p.IncomingWindow, maxWindow),
+		unsettled: make(map[uint32]unsettled),
 	}
+	s.nextIncoming.Store(p.NextOutgoingID)
+	return s
 }
 
 // send buffers a frame unless the session has ended. The caller holds out.mu.
@@ -115,7 +119,7 @@ func (s *session) detach(p *amqp.Detach) error {
 // flowState is a flow without a link's part. The caller holds out.mu.
 func (s *session) flowState() *amqp.Flow {
 	return &amqp.Flow{
-		NextIncomingID: new(s.nextIncoming),
+		NextIncomingID: new(s.nextIncoming.Load()),
 		IncomingWindow: sessionWindow,
 		NextOutgoingID: s.nextOutgoing,
 		OutgoingWindow: sessionWindow,
@@ -147,7 +151,7 @@ func (s *session) flow(p *amqp.Flow) error {
 }
 
 func (s *session) transfer(p *amqp.Transfer, payload []byte) error {
-	s.nextIncoming++
+	s.nextIncoming.Add(1)
 	if s.sinceFlow++; s.sinceFlow >= sessionWindow/2 {
 		s.sinceFlow = 0
 		s.conn.out.mu.Lock()
@@ -178,18 +182,15 @@ func (s *session) disposition(p *amqp.Disposition) {
 		if !ok {
 			continue
 		}
-		state := amqp.Accepted()
-		if err := u.link.settle(u.token, p.State); err != nil {
-			state = amqp.Rejected(amqpError(err))
-		}
+		err := u.link.settle(u.token, p.State)
 		if p.Settled {
 			continue
 		}
-		s.conn.out.mu.Lock()
-		if !u.link.detached { // a session lock may have been lost meanwhile
-			s.send(&amqp.Disposition{Role: amqp.RoleSender, First: id, Last: id, Settled: true, State: state}, nil)
+		if err != nil {
+			u.link.confirm(id, err)
+			continue
 		}
-		s.conn.out.mu.Unlock()
+		s.conn.server.broker.Commit(func(err error) { u.link.confirm(id, err) })
 	}
 }
 

@@ -36,7 +36,7 @@ func TestShutdownDoesNotWaitForAPeerThatDoesNotRead(t *testing.T) {
 		peer.Close()
 	})
 	b := start(t, queue.Settings{Name: "q"})
-	s := sender(t, b.client(t), "q")
+	s := sender(t, b.client(t))
 	const n, size = 40, 500_000 // more than sockets buffer
 	for range n {
 		must(t, s.SendMessage(within(t), &azservicebus.Message{Body: make([]byte, size)}, nil))
@@ -44,7 +44,7 @@ func TestShutdownDoesNotWaitForAPeerThatDoesNotRead(t *testing.T) {
 	var err error
 	peer.Conn, err = net.Dial("tcp", b.addr)
 	must(t, err)
-	session := authorizedOn(t, b, peer)
+	session := authorized(t, b, peer)
 	r, err := session.NewReceiver(within(t), "q", &amqp.ReceiverOptions{Credit: -1})
 	must(t, err)
 	peer.stopped.Store(true)
@@ -70,5 +70,5 @@ func TestTooManyOpenFilesEndNothing(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	c := startOn(t, &exhausted{Listener: ln}, queue.Settings{Name: "q"}).client(t)
-	send(t, c, "q", text("a"))
+	send(t, c, "a")
 }
