@@ -61,7 +61,7 @@ func forgetData(path string) error {
 	}
 	for _, e := range entries {
 		ours := func(prefix string) bool { return strings.HasPrefix(e.Name(), prefix) }
-		if !slices.ContainsFunc([]string{"orders.db", "correlation.key", "idp-key.pem", ".idp-key.pem-"}, ours) && e.Name() != "run" {
+		if !slices.ContainsFunc([]string{"orders.db", "servicebus", "correlation.key", "idp-key.pem", ".idp-key.pem-"}, ours) && e.Name() != "run" {
 			continue
 		}
 		if err := os.RemoveAll(filepath.Join(path, e.Name())); err != nil {

@@ -102,7 +102,7 @@ func (s *stack) startBackends(ctx context.Context) error {
 	if os.Getenv("SERVICEBUS_CONNECTION_STRING") == "" {
 		broker, err := s.launch(ctx, &service{
 			name: "servicebus", pins: map[string]string{"": "-addr"},
-			args: []string{"-addr", "127.0.0.1:0", "-config", s.queues, "-cert-out", s.dir.runtime("servicebus.pem")},
+			args: []string{"-addr", "127.0.0.1:0", "-config", s.queues, "-data", s.dir.file("servicebus"), "-cert-out", s.dir.runtime("servicebus.pem")},
 		})
 		if err != nil {
 			return err
