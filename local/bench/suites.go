@@ -35,7 +35,8 @@ var suites = []suite{
 		packages: []string{"./local/servicebus/servicebus"},
 		match:    ".",
 		ratios: []ratio{
-			{name: "durable batches / in memory", of: "BenchmarkSendBatchOf100/store=disk", to: "BenchmarkSendBatchOf100/store=memory", unit: "messages/s", atLeast: 0.5},
+			{name: "durable batches, one at a time / in memory", of: "BenchmarkSendBatchOf100/store=disk/goroutines=1", to: "BenchmarkSendBatchOf100/store=memory/goroutines=1", unit: "messages/s", atLeast: 0.5},
+			{name: "durable batches, 8 at once / in memory", of: "BenchmarkSendBatchOf100/store=disk/goroutines=8", to: "BenchmarkSendBatchOf100/store=memory/goroutines=8", unit: "messages/s", atLeast: 0.5},
 			{name: "durable sends, 32 at once / in memory", of: "BenchmarkSend/store=disk/goroutines=32", to: "BenchmarkSend/store=memory/goroutines=32", unit: "messages/s", atLeast: 0.25},
 			{name: "durable sends, one at a time / in memory", of: "BenchmarkSend/store=disk/goroutines=1", to: "BenchmarkSend/store=memory/goroutines=1", unit: "messages/s"},
 			{name: "durable receive and complete, 32 at once / in memory", of: "BenchmarkReceiveAndComplete/store=disk/goroutines=32", to: "BenchmarkReceiveAndComplete/store=memory/goroutines=32", unit: "messages/s"},

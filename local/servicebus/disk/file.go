@@ -21,6 +21,10 @@ const FileName = "servicebus.db"
 // version is that of the layout that doc.go describes.
 const version = 1
 
+// pageSize is that of a new file: large pages cost fewer writes for a group of
+// messages, and little more for a single one.
+const pageSize = 32 << 10
+
 // lockPatience is how long Open waits for a process that is about to end.
 const lockPatience = 2 * time.Second
 
@@ -63,6 +67,7 @@ func open(path string) (*bolt.DB, error) {
 	db, err := bolt.Open(path, 0o600, &bolt.Options{
 		Timeout:        lockPatience,
 		FreelistType:   bolt.FreelistMapType,
+		PageSize:       pageSize,
 		NoFreelistSync: true, // it would be written with every group
 	})
 	if err != nil {

@@ -114,6 +114,7 @@ func TestFileThatIsNotOursOrNotWholeIsRefusedAndLeftAsItIs(t *testing.T) {
 		must(t, db.Update(f))
 		must(t, db.Close())
 	}
+	const pageSize = 32 << 10 // of the files that Open makes
 	overwrite := func(at, n int64) func(t *testing.T, path string) {
 		return func(t *testing.T, path string) {
 			f, err := os.OpenFile(path, os.O_RDWR, 0)
@@ -131,10 +132,10 @@ func TestFileThatIsNotOursOrNotWholeIsRefusedAndLeftAsItIs(t *testing.T) {
 			must(t, os.WriteFile(path, bytes.Repeat([]byte("not a database\n"), 10_000), 0o600))
 		}, "not a file of this broker, or damaged"},
 		"little text":                   {func(t *testing.T, path string) { must(t, os.WriteFile(path, []byte("x"), 0o600)) }, "not a file of this broker, or damaged"},
-		"cut short":                     {func(t *testing.T, path string) { must(t, os.Truncate(path, 50_000)) }, "50000 bytes are left of"},
+		"cut short":                     {func(t *testing.T, path string) { must(t, os.Truncate(path, 5*pageSize)) }, "163840 bytes are left of"},
 		"cut to almost nothing":         {func(t *testing.T, path string) { must(t, os.Truncate(path, 5000)) }, "damaged"},
-		"both heads overwritten":        {overwrite(0, 8192), "damaged"},
-		"all but the heads overwritten": {overwrite(8192, 1<<17), "damaged"},
+		"both heads overwritten":        {overwrite(0, 2*pageSize), "damaged"},
+		"all but the heads overwritten": {overwrite(2*pageSize, 32*pageSize), "damaged"},
 		"another layout": {func(t *testing.T, path string) {
 			update(t, path, func(tx *bolt.Tx) error { return tx.Bucket([]byte("format")).Put([]byte("version"), []byte("7")) })
 		}, "it has layout 7, this broker knows 1: use the broker that made it, or move it away"},

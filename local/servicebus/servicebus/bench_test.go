@@ -128,11 +128,13 @@ func BenchmarkSend(b *testing.B) {
 
 func BenchmarkSendBatchOf100(b *testing.B) {
 	for _, store := range stores {
-		b.Run("store="+store, func(b *testing.B) {
-			s := newSender(b, benchClient(b, store), "q")
-			share(b, 1, func(ctx context.Context) error { return sendBatch(ctx, s, 100, nil) })
-			rate(b, 100, "messages/s")
-		})
+		for _, goroutines := range []int{1, 8} {
+			b.Run(fmt.Sprintf("store=%s/goroutines=%d", store, goroutines), func(b *testing.B) {
+				s := newSender(b, benchClient(b, store), "q")
+				share(b, goroutines, func(ctx context.Context) error { return sendBatch(ctx, s, 100, nil) })
+				rate(b, 100, "messages/s")
+			})
+		}
 	}
 }
 
