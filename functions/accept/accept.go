@@ -29,12 +29,14 @@ const (
 	maxBodyBytes   = 64 << 10
 	maxKeyLength   = 64
 	pendingTimeout = time.Second
+	retryAfter     = 2 * time.Second // after a send that did not go through
 )
 
 type handler struct {
 	verifier    *identity.Verifier
 	keys        *identity.Keys
-	queue       *bus.Sender
+	queue       *bus.Gatherer
+	inflight    *inflight
 	registry    *registry.Registry
 	sendTimeout time.Duration
 }
@@ -48,12 +50,18 @@ func newHandler(ctx context.Context, cfg config, client *bus.Client, reg *regist
 	if err != nil {
 		return nil, err
 	}
-	queue, err := client.Sender(cfg.Queue)
+	queue, err := client.Gatherer(cfg.Queue, cfg.Gather)
 	if err != nil {
 		return nil, err
 	}
-	return &handler{verifier: verifier, keys: keys, queue: queue, registry: reg, sendTimeout: cfg.SendTimeout}, nil
+	return &handler{
+		verifier: verifier, keys: keys, queue: queue, inflight: newInflight(cfg.MaxPerCustomer),
+		registry: reg, sendTimeout: cfg.SendTimeout,
+	}, nil
 }
+
+// Close finishes what is being sent.
+func (h *handler) Close() error { return h.queue.Close() }
 
 func (h *handler) routes() http.Handler {
 	r := httprouter.New()
@@ -86,6 +94,11 @@ func (h *handler) accept(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	leave, err := h.inflight.enter(caller.Customer)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	id, err := h.admit(r.Context(), caller.Customer, key, o)
 	if err != nil {
 		return err
@@ -148,7 +161,7 @@ func sendFault(err error) error {
 		return err
 	}
 	return &fault.Error{
-		Kind: fault.Unavailable, RetryAfter: 2 * time.Second, Err: err,
+		Kind: fault.Unavailable, RetryAfter: retryAfter, Err: err,
 		Detail: "orders cannot be taken just now; this one may have been: try again with the same Idempotency-Key",
 	}
 }

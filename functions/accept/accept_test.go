@@ -40,7 +40,13 @@ type api struct {
 
 func start(t *testing.T) *api {
 	t.Helper()
-	a := &api{broker: bustest.Start(t, bustest.Orders("PT30S")...), provider: identitytest.New(t), redis: registrytest.Mini(t)}
+	return startOn(t, bustest.Start(t, bustest.Orders("PT30S")...), func(*config) {})
+}
+
+// startOn starts accept on a broker, with a configuration that change has changed.
+func startOn(t *testing.T, b *bustest.Broker, change func(*config)) *api {
+	t.Helper()
+	a := &api{broker: b, provider: identitytest.New(t), redis: registrytest.Mini(t)}
 	a.client = a.broker.Connect(t)
 	reg, err := registry.New(registry.Config{URL: a.redis.URL, Timeout: 500 * time.Millisecond})
 	if err != nil {
@@ -48,15 +54,21 @@ func start(t *testing.T) *api {
 	}
 	t.Cleanup(func() { _ = reg.Close() })
 	a.registry = reg
-	h, err := newHandler(t.Context(), config{
-		Token: a.provider.Config(), Queue: "orders", SendTimeout: 2 * time.Second,
-		Keys: identity.KeysConfig{Keys: []string{base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("k"), 32))}},
-	}, a.client, reg)
+	cfg := config{
+		Token: a.provider.Config(), Queue: "orders", SendTimeout: 2 * time.Second, MaxPerCustomer: 1000,
+		Gather: bus.GatherConfig{MaxWaiting: 1000, MaxBatch: 100},
+		Keys:   identity.KeysConfig{Keys: []string{base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("k"), 32))}},
+	}
+	change(&cfg)
+	h, err := newHandler(t.Context(), cfg, a.client, reg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(h.routes())
-	t.Cleanup(server.Close)
+	t.Cleanup(func() {
+		server.Close()
+		_ = h.Close() // the broker may be gone
+	})
 	a.url = server.URL + "/v1/orders"
 	return a
 }

@@ -12,8 +12,8 @@ import (
 
 // Validate implements the check that fn.Config calls.
 func (c config) Validate() error {
-	if c.SendTimeout <= 0 {
-		return errors.New("SEND_TIMEOUT must be positive")
+	if c.SendTimeout <= 0 || c.MaxPerCustomer < 1 {
+		return errors.New("SEND_TIMEOUT and MAX_PER_CUSTOMER must be positive")
 	}
 	return nil
 }
@@ -25,6 +25,9 @@ type config struct {
 	Bus      bus.Config
 	Registry registry.Config
 
-	Queue       string        `env:"ORDERS_QUEUE, default=orders" help:"session queue that orders are sent to"`
-	SendTimeout time.Duration `env:"SEND_TIMEOUT, default=5s" help:"how long a caller waits for Service Bus before 503"`
+	Gather bus.GatherConfig
+
+	Queue          string        `env:"ORDERS_QUEUE, default=orders" help:"session queue that orders are sent to"`
+	SendTimeout    time.Duration `env:"SEND_TIMEOUT, default=5s" help:"how long a caller waits for Service Bus before 503"`
+	MaxPerCustomer int           `env:"MAX_PER_CUSTOMER, default=20" help:"orders of one customer that this replica takes at once; more are answered 429"`
 }

@@ -34,5 +34,6 @@ func run(ctx context.Context, env envconfig.Lookuper) (err error) {
 	if err != nil {
 		return err
 	}
+	defer fn.Close(&err, "sender", h)
 	return httpserve.Serve(ctx, cfg.HTTP, h.routes())
 }

@@ -76,6 +76,7 @@ func Orders(lock string) []Queue {
 // Broker is a running broker.
 type Broker struct {
 	config string // path
+	data   string // directory; "": what it holds is in memory
 	addr   string
 	cmd    *exec.Cmd
 }
@@ -83,6 +84,17 @@ type Broker struct {
 // Start starts a broker on a free port of the loopback interface; it ends with
 // the test. What it holds is in memory.
 func Start(t testing.TB, queues ...Queue) *Broker {
+	t.Helper()
+	return start(t, "", queues)
+}
+
+// StartDurable is like Start, but what the broker holds outlives a Stop or Kill.
+func StartDurable(t testing.TB, queues ...Queue) *Broker {
+	t.Helper()
+	return start(t, t.TempDir(), queues)
+}
+
+func start(t testing.TB, data string, queues []Queue) *Broker {
 	t.Helper()
 	type namespace struct {
 		Name   string
@@ -96,7 +108,7 @@ func Start(t testing.TB, queues ...Queue) *Broker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &Broker{config: filepath.Join(t.TempDir(), "queues.json"), addr: "127.0.0.1:0"}
+	b := &Broker{data: data, config: filepath.Join(t.TempDir(), "queues.json"), addr: "127.0.0.1:0"}
 	if err := os.WriteFile(b.config, raw, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -105,13 +117,14 @@ func Start(t testing.TB, queues ...Queue) *Broker {
 	return b
 }
 
-// Restart starts a stopped broker again, empty, on the address it had.
+// Restart starts a stopped broker again, on the address it had: empty, unless it
+// is durable.
 func (b *Broker) Restart(t testing.TB) {
 	t.Helper()
 	if binary == "" {
 		t.Fatal("bustest: this package needs func TestMain(m *testing.M) { bustest.Main(m) }")
 	}
-	cmd := exec.Command(binary, "-addr", b.addr, "-config", b.config)
+	cmd := exec.Command(binary, "-addr", b.addr, "-config", b.config, "-data", b.data)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -155,6 +168,14 @@ func (b *Broker) Stop(t testing.TB) {
 	if err := b.cmd.Wait(); err != nil {
 		t.Errorf("broker: %v", err)
 	}
+	b.cmd = nil
+}
+
+// Kill ends the broker without giving it the time for anything.
+func (b *Broker) Kill(t testing.TB) {
+	t.Helper()
+	_ = b.cmd.Process.Kill()
+	_ = b.cmd.Wait() // it was killed
 	b.cmd = nil
 }
 
