@@ -61,9 +61,10 @@ func TestCommand(t *testing.T) {
 
 	t.Run("MigratesOnceAndThenHasNothingToDo", func(t *testing.T) {
 		url := "sqlite://" + filepath.Join(t.TempDir(), "not", "there", "yet", "orders.db")
-		applied := entry{Level: "INFO", Fn: "migrate", Msg: "migration applied", Version: 1, Name: "00001_orders"}
-		done := entry{Level: "INFO", Fn: "migrate", Msg: "schema is up to date", Version: 1, Database: url}
-		for run, want := range [][]entry{{applied, done}, {done}} {
+		orders := entry{Level: "INFO", Fn: "migrate", Msg: "migration applied", Version: 1, Name: "00001_orders"}
+		retention := entry{Level: "INFO", Fn: "migrate", Msg: "migration applied", Version: 2, Name: "00002_retention"}
+		done := entry{Level: "INFO", Fn: "migrate", Msg: "schema is up to date", Version: 2, Database: url}
+		for run, want := range [][]entry{{orders, retention, done}, {done}} {
 			log, exitCode := execute(t, binary, "DATABASE_URL="+url)
 			if exitCode != 0 {
 				t.Errorf("run %d: exit code %d", run, exitCode)
@@ -85,11 +86,12 @@ func TestCommand(t *testing.T) {
 		env  []string
 		says string
 	}{
-		"UnknownSchemeIsRefused":     {[]string{"DATABASE_URL=oracle://scott:hunter2@host/orders"}, "supported schemes: sqlite"},
-		"MissingURLIsRefused":        {nil, "DATABASE_URL"},
-		"UnusablePathIsRefused":      {[]string{"DATABASE_URL=sqlite:///dev/null/orders.db"}, "directory of the order store"},
-		"TimeoutMustBePositive":      {[]string{"DATABASE_URL=sqlite:orders.db", "MIGRATE_TIMEOUT=0s"}, "MIGRATE_TIMEOUT"},
-		"TimeoutEndsTheRunWithError": {[]string{"DATABASE_URL=sqlite:orders.db", "MIGRATE_TIMEOUT=1ns"}, "deadline exceeded"},
+		"UnknownSchemeIsRefused":      {[]string{"DATABASE_URL=oracle://scott:hunter2@host/orders"}, "supported schemes: sqlite"},
+		"MissingURLIsRefused":         {nil, "DATABASE_URL"},
+		"UnusablePathIsRefused":       {[]string{"DATABASE_URL=sqlite:///dev/null/orders.db"}, "directory of the order store"},
+		"UnreachableServerIsReported": {[]string{"DATABASE_URL=sqlserver://sa:hunter2@127.0.0.1:1?database=orders"}, "migrating the order store"},
+		"TimeoutMustBePositive":       {[]string{"DATABASE_URL=sqlite:orders.db", "MIGRATE_TIMEOUT=0s"}, "MIGRATE_TIMEOUT"},
+		"TimeoutEndsTheRunWithError":  {[]string{"DATABASE_URL=sqlite:orders.db", "MIGRATE_TIMEOUT=1ns"}, "deadline exceeded"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log, exitCode := execute(t, binary, tc.env...)

@@ -62,6 +62,10 @@ func (h *handler) process(ctx context.Context, batch []bus.Message) ([]error, er
 	}
 	var events []bus.Message
 	for i, s := range stored {
+		if s.IsPurged { // its outcome was announced when there was one
+			slog.InfoContext(ctx, "order was purged already", "correlation", s.CorrelationID, "session", s.Customer)
+			continue
+		}
 		if !s.SamePayload {
 			verdicts[positions[i]] = fault.New(fault.Conflict, "order %s is stored with another payload", s.CorrelationID)
 			continue

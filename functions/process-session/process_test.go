@@ -292,3 +292,20 @@ func TestMissingEventQueueKillsNoOrder(t *testing.T) {
 		t.Errorf("announced %+v", o)
 	}
 }
+
+func TestPurgedOrderThatComesAgainIsSettledAndNotAnnounced(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	_, m := accepted(t, customers["a"], 1)
+	first := &handler{store: p.store, events: p.events}
+	if verdicts, err := first.process(t.Context(), []bus.Message{m}); err != nil || verdicts[0] != nil {
+		t.Fatal(verdicts, err)
+	}
+	if n, err := p.store.Purge(t.Context(), time.Now().Add(time.Hour), 1); n != 1 || err != nil {
+		t.Fatalf("%d purged, error %v", n, err)
+	}
+	again := &handler{store: p.store, events: &flaky{sends: 1, err: errors.New("there is nothing to announce")}}
+	if verdicts, err := again.process(t.Context(), []bus.Message{m}); err != nil || verdicts[0] != nil {
+		t.Errorf("verdicts %v, error %v; want it completed in silence", verdicts, err)
+	}
+}

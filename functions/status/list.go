@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -84,6 +85,7 @@ func (h *handler) undecided(ctx context.Context, customer string, waiting []regi
 			continue
 		}
 		switch _, err := h.store.Get(ctx, customer, nonce); {
+		case errors.Is(err, store.ErrPurged): // the registry has not heard
 		case fault.KindOf(err) == fault.NotFound:
 			list = append(list, fromPending(p))
 		case err != nil:

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -91,7 +92,7 @@ func (h *handler) caller(r *http.Request) (identity.Caller, error) {
 // one answers for a single order. The store is asked by (customer, nonce), so
 // nobody can ask for another's. Only where it has no row does the CorrelationId's
 // own tag decide: made for this customer, it is accepted and not processed yet;
-// anything else is not found, whoever asks.
+// anything else is not found, whoever asks. Nor is an order that was purged.
 func (h *handler) one(w http.ResponseWriter, r *http.Request) error {
 	caller, err := h.caller(r)
 	if err != nil {
@@ -105,7 +106,7 @@ func (h *handler) one(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case err == nil:
 		return write(w, r, fromRecord(record))
-	case fault.KindOf(err) != fault.NotFound:
+	case fault.KindOf(err) != fault.NotFound, errors.Is(err, store.ErrPurged): // purged is not waiting
 		return err
 	case !h.keys.Verify(id, caller.Customer):
 		return notFound()

@@ -150,6 +150,26 @@ func TestAcceptedOrderIsKnownByItsOwnTag(t *testing.T) {
 	}
 }
 
+func TestPurgedOrderIsNotFoundAndDoesNotWait(t *testing.T) {
+	t.Parallel()
+	a := start(t)
+	id := a.issue("alice")
+	stored := a.save(t, "alice", id, order.Completed, "")
+	if err := a.registry.AddPending(t.Context(), customerOf("alice"), id, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := a.store.Purge(t.Context(), stored.CompletedAt.Add(time.Millisecond), 1); n != 1 || err != nil {
+		t.Fatalf("%d purged, error %v", n, err)
+	}
+	res, body := a.get(t, "alice", "/v1/orders/"+id.String())
+	if res.StatusCode != http.StatusNotFound || !strings.Contains(string(body), "older than what is kept") {
+		t.Errorf("answer = %d %s, want a 404 that says why", res.StatusCode, body)
+	}
+	if p := a.list(t, "alice", ""); len(p.Orders) != 0 {
+		t.Errorf("list = %+v, want none", p.Orders)
+	}
+}
+
 func TestOthersOrdersAndMadeUpOnesAreNotFound(t *testing.T) {
 	t.Parallel()
 	a := start(t)

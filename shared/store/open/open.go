@@ -3,8 +3,11 @@
 //
 // Schemes:
 //
-//	sqlite:///absolute/path    one SQLite file, see package sqlite
-//	sqlite:relative/path       the same, from the working directory
+//	sqlite:///absolute/path                          one SQLite file, see package sqlite
+//	sqlite:relative/path                             the same, from the working directory
+//	sqlserver://user:password@host?database=orders   SQL Server, see package mssql
+//	azuresql://host?database=orders&fedauth=ActiveDirectoryWorkloadIdentity
+//	                                                 Azure SQL Database, as an Entra identity
 package open
 
 import (
@@ -16,13 +19,14 @@ import (
 
 	"github.com/contoso/orders/shared/fault"
 	"github.com/contoso/orders/shared/store"
+	"github.com/contoso/orders/shared/store/mssql"
 	"github.com/contoso/orders/shared/store/sqlite"
 )
 
 // Config says which database holds the orders.
 type Config struct {
 	// URL may hold a password; LogValue leaves it out.
-	URL string `env:"DATABASE_URL, required" help:"the order store: sqlite:///absolute/path or sqlite:relative/path"`
+	URL string `env:"DATABASE_URL, required" help:"the order store: sqlite:///absolute/path, sqlite:relative/path, sqlserver://user:password@host?database=orders or azuresql://host?database=orders&fedauth=ActiveDirectoryWorkloadIdentity"`
 }
 
 // LogValue implements [slog.LogValuer]: the scheme, host and path of the URL. The
@@ -41,7 +45,7 @@ func (c Config) LogValue() slog.Value {
 
 // supported are the schemes that Open and Migrate know. The two choose apart from
 // each other, so that a program which only opens does not link what migrates.
-const supported = "sqlite"
+const supported = "sqlite, sqlserver, azuresql"
 
 // scheme returns that of the URL. Errors never hold the URL: it may have a
 // password.
@@ -71,6 +75,12 @@ func Open(ctx context.Context, c Config) (store.Store, error) {
 			return nil, fmt.Errorf("opening the order store: %w", err)
 		}
 		return s, nil
+	case "sqlserver", "azuresql":
+		s, err := mssql.Open(ctx, c.URL)
+		if err != nil {
+			return nil, fmt.Errorf("opening the order store: %w", err)
+		}
+		return s, nil
 	}
 	return nil, unsupported(scheme)
 }
@@ -86,6 +96,8 @@ func Migrate(ctx context.Context, c Config, report func(version int64, name stri
 	switch scheme {
 	case "sqlite":
 		version, err = sqlite.Migrate(ctx, c.URL, report)
+	case "sqlserver", "azuresql":
+		version, err = mssql.Migrate(ctx, c.URL, report)
 	default:
 		return 0, unsupported(scheme)
 	}

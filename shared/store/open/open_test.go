@@ -28,7 +28,7 @@ func TestURLWithUnknownSchemeIsRefusedByName(t *testing.T) {
 			_, openErr := open.Open(t.Context(), open.Config{URL: url})
 			_, migrateErr := open.Migrate(t.Context(), open.Config{URL: url}, ignore)
 			for _, err := range []error{openErr, migrateErr} {
-				if fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "supported schemes: sqlite") {
+				if fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "supported schemes: sqlite, sqlserver, azuresql") {
 					t.Errorf("error = %v, want one that lists the schemes", err)
 				}
 				if strings.Contains(err.Error(), "hunter2") {
@@ -36,6 +36,22 @@ func TestURLWithUnknownSchemeIsRefusedByName(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestServersAreReachedByTheirSchemes(t *testing.T) {
+	for url, want := range map[string]fault.Kind{
+		"sqlserver://sa:hunter2@127.0.0.1:1?database=orders":                             fault.Unavailable, // nobody listens there
+		"azuresql://127.0.0.1:1?database=orders&fedauth=ActiveDirectoryWorkloadIdentity": fault.Unavailable,
+		"azuresql://sa:hunter2@127.0.0.1:1?database=orders":                              fault.Invalid,
+	} {
+		s, openErr := open.Open(t.Context(), open.Config{URL: url})
+		_, migrateErr := open.Migrate(t.Context(), open.Config{URL: url}, ignore)
+		for _, err := range []error{openErr, migrateErr} {
+			if s != nil || fault.KindOf(err) != want || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("%s: store %v, error %v; want %v", url, s, err, want)
+			}
+		}
 	}
 }
 
@@ -58,11 +74,12 @@ func TestMigratedFileOpens(t *testing.T) {
 
 func TestCredentialsAreNotLogged(t *testing.T) {
 	for url, want := range map[string]string{
-		"sqlite:///data/orders.db":                        "sqlite:///data/orders.db",
-		"sqlite:data/orders.db":                           "sqlite:data/orders.db",
-		"sqlserver://sa:hunter2@db:1433?password=hunter2": "sqlserver://db:1433",
-		"Server=db;Password=hunter2":                      "not a URL",
-		"sqlserver:server=db;password=hunter2":            "sqlserver:",
+		"sqlite:///data/orders.db":                                "sqlite:///data/orders.db",
+		"sqlite:data/orders.db":                                   "sqlite:data/orders.db",
+		"sqlserver://sa:hunter2@db:1433?password=hunter2":         "sqlserver://db:1433",
+		"azuresql://db?database=orders&fedauth=x&user+id=hunter2": "azuresql://db",
+		"Server=db;Password=hunter2":                              "not a URL",
+		"sqlserver:server=db;password=hunter2":                    "sqlserver:",
 	} {
 		var out bytes.Buffer
 		slog.New(slog.NewTextHandler(&out, nil)).Info("configured", "database", open.Config{URL: url})

@@ -25,6 +25,12 @@ func TestEveryStatementFindsItsRowsByIndex(t *testing.T) {
 		"replay": {replaySQL, []any{"[]", ""}, "SEARCH orders USING INDEX sqlite_autoindex_orders_1 (customer=? AND nonce=?)"},
 		"lines":  {insertLinesSQL, []any{"[]", 1}, "SEARCH o USING COVERING INDEX sqlite_autoindex_orders_1 (customer=? AND nonce=? AND rowid>?)"},
 		"stored": {storedSQL, []any{"[]"}, "SEARCH o USING INDEX sqlite_autoindex_orders_1 (customer=? AND nonce=?)"},
+		"insert": {insertSQL, []any{"[]", ""}, "SEARCH t USING PRIMARY KEY (customer=? AND nonce=?)"},
+		"graves": {tombstonesSQL, []any{"[]"}, "SEARCH t USING PRIMARY KEY (customer=? AND nonce=?)"},
+		"purged": {purgedSQL, []any{"", 1}, "SEARCH order_tombstones USING PRIMARY KEY (customer=? AND nonce=?)"},
+		"entomb": {entombSQL, []any{"", 1, ""}, "SEARCH orders USING COVERING INDEX orders_completed (completed_at<?)"},
+		"purge":  {purgeLinesSQL, []any{"", 1}, "SEARCH order_lines USING PRIMARY KEY (order_id=?)"},
+		"erase":  {eraseOrdersSQL, []any{"", 1}, "SEARCH orders USING COVERING INDEX orders_newest (customer=?)"},
 		"get":    {getSQL, []any{"", 1}, "SEARCH o USING INDEX sqlite_autoindex_orders_1 (customer=? AND nonce=?)"},
 		"list":   {listSQL, []any{"", 1, 1}, "SEARCH o USING INDEX orders_newest (customer=? AND order_id<?)"},
 	} {

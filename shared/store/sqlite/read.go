@@ -14,6 +14,7 @@ import (
 	"github.com/contoso/orders/shared/store"
 	"github.com/contoso/orders/shared/store/internal/batch"
 	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
 	"github.com/shopspring/decimal"
 )
 
@@ -26,6 +27,8 @@ const (
 SELECT ` + columns + `
 FROM orders AS o
 WHERE o.customer = ?1 AND o.nonce = ?2`
+
+	purgedSQL = `SELECT EXISTS (SELECT 1 FROM order_tombstones WHERE customer = ?1 AND nonce = ?2)`
 
 	linesSQL = `
 SELECT sku, quantity, unit_price
@@ -88,32 +91,51 @@ type line struct {
 	UnitPrice decimal.Decimal `db:"unit_price"`
 }
 
-// Get implements [store.Store]. It needs no transaction: lines are written with
-// their order and never change.
+// Get implements [store.Store].
 func (s *Store) Get(ctx context.Context, customer string, nonce int64) (store.Record, error) {
-	record, err := retry(ctx, func() (store.Record, error) {
-		var r row
-		var lines []line
-		if err := s.readers.GetContext(ctx, &r, getSQL, customer, nonce); err != nil {
-			return store.Record{}, err
-		}
-		if err := s.readers.SelectContext(ctx, &lines, linesSQL, r.OrderID); err != nil {
-			return store.Record{}, err
-		}
-		record := r.record()
-		record.Lines = make([]order.Line, len(lines))
-		for i, l := range lines {
-			record.Lines[i] = order.Line(l)
-		}
-		return record, nil
-	})
-	if errors.Is(err, sql.ErrNoRows) {
-		return store.Record{}, fault.New(fault.NotFound, "there is no such order")
-	}
+	record, err := retry(ctx, func() (store.Record, error) { return s.read(ctx, customer, nonce) })
 	if err != nil {
 		return store.Record{}, fmt.Errorf("reading an order: %w", err)
 	}
 	return record, nil
+}
+
+// read returns an order as it is at one moment: a transaction keeps a purge from
+// taking the lines between two statements.
+func (s *Store) read(ctx context.Context, customer string, nonce int64) (_ store.Record, err error) {
+	tx, err := s.readers.BeginTxx(ctx, nil)
+	if err != nil {
+		return store.Record{}, err
+	}
+	defer func() { _ = tx.Rollback() }() // nothing was written
+	var r row
+	if err := tx.GetContext(ctx, &r, getSQL, customer, nonce); errors.Is(err, sql.ErrNoRows) {
+		return store.Record{}, missing(ctx, tx, customer, nonce)
+	} else if err != nil {
+		return store.Record{}, err
+	}
+	var lines []line
+	if err := tx.SelectContext(ctx, &lines, linesSQL, r.OrderID); err != nil {
+		return store.Record{}, err
+	}
+	record := r.record()
+	record.Lines = make([]order.Line, len(lines))
+	for i, l := range lines {
+		record.Lines[i] = order.Line(l)
+	}
+	return record, nil
+}
+
+// missing says why there is no row of an order.
+func missing(ctx context.Context, tx *sqlx.Tx, customer string, nonce int64) error {
+	var isPurged bool
+	if err := tx.GetContext(ctx, &isPurged, purgedSQL, customer, nonce); err != nil {
+		return err
+	}
+	if isPurged {
+		return store.Purged()
+	}
+	return fault.New(fault.NotFound, "there is no such order")
 }
 
 // List implements [store.Store].

@@ -31,8 +31,8 @@ INSERT INTO orders (customer, nonce, correlation_id, status, reason, revision,
                     currency, total_amount, request_hash, accepted_at, completed_at)
 SELECT value ->> 'customer', value ->> 'nonce', value ->> 'correlationId', value ->> 'status', value ->> 'reason', 1,
        value ->> 'currency', value ->> 'total', unhex(value ->> 'hash'), value ->> 'acceptedAt', ?2
-FROM json_each(?1)
-WHERE true -- without it the parser takes ON for the start of a join
+FROM json_each(?1) AS i
+WHERE NOT EXISTS (SELECT 1 FROM order_tombstones AS t WHERE t.customer = i.value ->> 'customer' AND t.nonce = i.value ->> 'nonce')
 ORDER BY key
 ON CONFLICT (customer, nonce) DO NOTHING
 RETURNING order_id`
@@ -48,10 +48,16 @@ JOIN json_each(i.value, '$.lines') AS l
 WHERE o.order_id >= ?2`
 
 	storedSQL = `
-SELECT ` + columns + `
+SELECT i.key AS seq, ` + columns + `
 FROM json_each(?1) AS i
 JOIN orders AS o ON o.customer = i.value ->> 'customer' AND o.nonce = i.value ->> 'nonce'
 ORDER BY i.key`
+
+	// tombstonesSQL asks only for what storedSQL has not found.
+	tombstonesSQL = `
+SELECT i.key
+FROM json_each(?1) AS i
+JOIN order_tombstones AS t ON t.customer = i.value ->> 'customer' AND t.nonce = i.value ->> 'nonce'`
 )
 
 // Save implements [store.Store].
@@ -64,15 +70,16 @@ func (s *Store) Save(ctx context.Context, submissions []store.Submission) ([]sto
 	if err != nil {
 		return nil, fmt.Errorf("saving orders: %w", err)
 	}
-	records, err := retry(ctx, func() ([]store.Record, error) { return s.write(ctx, input) })
+	records, err := retry(ctx, func() ([]store.Record, error) { return s.write(ctx, input, b.Rows()) })
 	if err != nil {
 		return nil, fmt.Errorf("saving %d orders: %w", len(submissions), err)
 	}
 	return b.Spread(records)
 }
 
-// write runs the statements in one transaction and returns what is stored.
-func (s *Store) write(ctx context.Context, input string) (_ []store.Record, err error) {
+// write runs the statements in one transaction and returns what is stored of the n
+// rows.
+func (s *Store) write(ctx context.Context, input string, n int) (_ []store.Record, err error) {
 	tx, err := s.writer.BeginTxx(ctx, nil)
 	if err != nil {
 		return nil, err
@@ -86,19 +93,37 @@ func (s *Store) write(ctx context.Context, input string) (_ []store.Record, err 
 	if err != nil {
 		return nil, err
 	}
-	var rows []row
+	var rows []storedRow
 	if err := tx.SelectContext(ctx, &rows, storedSQL, input); err != nil {
 		return nil, err
+	}
+	var purged []int
+	if len(rows) < n {
+		if err := tx.SelectContext(ctx, &purged, tombstonesSQL, input); err != nil {
+			return nil, err
+		}
 	}
 	if err := tx.Commit(); err != nil {
 		return nil, err
 	}
-	records := make([]store.Record, len(rows))
-	for i, r := range rows {
-		records[i] = r.record()
-		records[i].IsNew = slices.Contains(written, r.OrderID)
+	if len(rows)+len(purged) != n {
+		return nil, fmt.Errorf("the database answered for %d of %d orders", len(rows)+len(purged), n)
+	}
+	records := make([]store.Record, n)
+	for _, r := range rows {
+		records[r.Seq] = r.record()
+		records[r.Seq].IsNew = slices.Contains(written, r.OrderID)
+	}
+	for _, seq := range purged {
+		records[seq].IsPurged = true
 	}
 	return records, nil
+}
+
+// storedRow is a row with its position in the batch.
+type storedRow struct {
+	Seq int `db:"seq"`
+	row
 }
 
 // writeRows returns the ids of the rows that it inserted or changed.

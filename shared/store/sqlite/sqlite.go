@@ -10,6 +10,8 @@
 // synchronous=FULL: when Save returns, its rows are on disk. The broker forgets a
 // message once it is settled, so nothing less will do.
 //
+// What is erased may stay in the file's free pages until they are used again.
+//
 // Open never changes the schema. Migrate does, and it creates the file.
 //
 // Sources: sqlite.org/wal.html, sqlite.org/pragma.html#pragma_synchronous,
@@ -28,7 +30,7 @@ import (
 )
 
 // schemaVersion is the newest migration, which this code is written for.
-const schemaVersion = 1
+const schemaVersion = 2
 
 const (
 	busyTimeout = 2 * time.Second // how long one try waits for another process's write

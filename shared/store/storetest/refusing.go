@@ -95,7 +95,11 @@ func cancelled(t *testing.T, s store.Store) {
 		_, saveErr := s.Save(ctx, []store.Submission{next})
 		_, getErr := s.Get(ctx, sub.Customer, sub.Nonce())
 		_, listErr := s.List(ctx, sub.Customer, 0, 1)
-		for call, err := range map[string]error{"Save": saveErr, "Get": getErr, "List": listErr, "Ping": s.Ping(ctx)} {
+		_, purgeErr := s.Purge(ctx, time.Now().Add(time.Hour), 1)
+		eraseErr := s.Erase(ctx, sub.Customer)
+		for call, err := range map[string]error{
+			"Save": saveErr, "Get": getErr, "List": listErr, "Ping": s.Ping(ctx), "Purge": purgeErr, "Erase": eraseErr,
+		} {
 			if !errors.Is(err, want) {
 				t.Errorf("%s: error = %v, want %v", call, err, want)
 			}
@@ -116,7 +120,11 @@ func closed(t *testing.T, s store.Store) {
 	_, saveErr := s.Save(t.Context(), []store.Submission{sub})
 	_, getErr := s.Get(t.Context(), sub.Customer, sub.Nonce())
 	_, listErr := s.List(t.Context(), sub.Customer, 0, 1)
-	for call, err := range map[string]error{"Save": saveErr, "Get": getErr, "List": listErr, "Ping": s.Ping(t.Context())} {
+	_, purgeErr := s.Purge(t.Context(), time.Now(), 1)
+	eraseErr := s.Erase(t.Context(), sub.Customer)
+	for call, err := range map[string]error{
+		"Save": saveErr, "Get": getErr, "List": listErr, "Ping": s.Ping(t.Context()), "Purge": purgeErr, "Erase": eraseErr,
+	} {
 		if err == nil {
 			t.Errorf("%s works on a closed store", call)
 		}

@@ -1,8 +1,8 @@
 // Package storetest is what every [store.Store] must do, as a test suite.
 //
-// It is written against the contract alone, and takes no database for its own:
-// each test makes customers that nobody else has, so the suite can run on a shared
-// server, beside itself, and again.
+// It is written against the contract alone. Each test makes customers that nobody
+// else has, so all can run in one database, one after another, and again. Nobody
+// else's orders may be in it: a purge takes whatever is old enough.
 package storetest
 
 import (
@@ -23,7 +23,7 @@ import (
 // Run checks a store. Open returns one that is ready for use; it is called once
 // for each test, and closes the store in a cleanup of its own.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
-	for _, group := range []map[string]func(*testing.T, store.Store){saving, replaying, refusing, reading, racing} {
+	for _, group := range []map[string]func(*testing.T, store.Store){saving, replaying, refusing, reading, racing, retaining} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) { test(t, open(t)) })
 		}

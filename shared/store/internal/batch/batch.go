@@ -78,6 +78,9 @@ func New(submissions []store.Submission) (*Batch, error) {
 	return b, nil
 }
 
+// Rows returns how many rows there are to write: one for each identity.
+func (b *Batch) Rows() int { return len(b.applied) }
+
 type rowJSON struct {
 	Seq           int        `json:"seq"`
 	Customer      string     `json:"customer"`
@@ -123,13 +126,18 @@ func (b *Batch) JSON() (string, error) {
 
 // Spread answers for every submission from what the database holds after the
 // script: one record for each row, in their order, with IsNew set where the
-// script wrote it.
+// script wrote it, and IsPurged where it found a tombstone.
 func (b *Batch) Spread(records []store.Record) ([]store.Stored, error) {
 	if len(records) != len(b.applied) {
 		return nil, fmt.Errorf("the database answered for %d of %d orders", len(records), len(b.applied))
 	}
 	stored := make([]store.Stored, len(b.submissions))
 	for i, row := range b.rowOf {
+		if records[row].IsPurged {
+			s := b.submissions[i]
+			stored[i] = store.Stored{CorrelationID: s.CorrelationID, Customer: s.Customer, IsPurged: true}
+			continue
+		}
 		stored[i] = records[row].Stored
 		stored[i].IsNew = records[row].IsNew && b.applied[row] == i
 		stored[i].SamePayload = records[row].RequestHash == b.hashes[i]
