@@ -8,6 +8,7 @@ PORT     ?= 8080
 DATA_DIR ?= .data
 FN       ?=
 IN       ?=
+FUZZTIME ?= 30s
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
@@ -21,7 +22,7 @@ say = @printf '\033[1m▸ %s\033[0m\n' "$(1)"
 help: ## list the targets
 	@printf 'Usage: make <target>\n\n'
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-17s %s\n", $$1, $$2}'
-	@printf '\nVariables: PORT (8080), DATA_DIR (.data), FN and IN (for run-fn)\n'
+	@printf '\nVariables: PORT (8080), DATA_DIR (.data), FN and IN (for run-fn), FUZZTIME (30s)\n'
 
 .PHONY: run
 run: build ## build and run the whole platform on this machine, until Ctrl-C
@@ -95,6 +96,15 @@ bench-registry: ## run the benchmarks of the registry of outcomes and connection
 .PHONY: bench-hub
 bench-hub: ## run the benchmarks of the WebSocket hub
 	@go run ./local/bench hub
+
+.PHONY: fuzz
+fuzz: ## look for inputs that break the decoders: FUZZTIME (30s) for each
+	@grep -rl --include='*_test.go' '^func Fuzz' . | while read -r file; do \
+	  grep -o '^func Fuzz[A-Za-z]*' "$$file" | cut -c6- | while read -r name; do \
+	    printf '\033[1m▸ %s in %s\033[0m\n' "$$name" "$$(dirname "$$file")"; \
+	    go test "$$(dirname "$$file")" -run '^$$' -fuzz "^$$name\$$" -fuzztime '$(FUZZTIME)' -fuzzminimizetime 20x; \
+	  done; \
+	done
 
 .PHONY: clean
 clean: ## remove what was built

@@ -73,7 +73,7 @@
 // are as they were, deferred and scheduled ones too, with their delivery
 // counts, and ids still count as duplicates for their window. Locks are gone:
 // what was locked is delivered again, with no delivery charged. Starting reads
-// everything, about a second for a million small messages.
+// everything: some 0.2 s for 100,000 messages of 512 octets.
 //
 // When the disk is full, sends are refused with amqp:resource-limit-exceeded
 // and nothing else changes; messages can still be received, and completing

@@ -26,9 +26,9 @@
 //
 // # Limits
 //
-// Opening reads every message: 0.2 s per 100,000 of 512 octets, 0.4 s if ids
-// are remembered and delivery counts have changed too (BenchmarkRecovery, on
-// two busy cores). Free pages are found by reading the file's structure, when
+// Opening reads every message: 0.2 to 0.3 s per 100,000 of 512 octets, up to
+// 0.5 s if delivery counts have changed and ids are remembered too
+// (BenchmarkRecovery, on two busy cores). Free pages are found by reading the file's structure, when
 // it is opened and after each write that failed, rather than written with each
 // group.
 //
