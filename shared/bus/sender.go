@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"sync"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 	"github.com/contoso/orders/shared/fault"
@@ -12,9 +15,15 @@ import (
 // Sender sends to one queue. It is safe for concurrent use; concurrent sends
 // share one link.
 type Sender struct {
-	queue string
-	sdk   *azservicebus.Sender
+	queue  string
+	client *azservicebus.Client
+
+	mu  sync.Mutex
+	sdk *azservicebus.Sender
 }
+
+// sendGrace is how long a send may take to notice that its context has ended.
+const sendGrace = time.Second
 
 // Sender returns a Sender for queue.
 func (c *Client) Sender(queue string) (*Sender, error) {
@@ -22,29 +31,70 @@ func (c *Client) Sender(queue string) (*Sender, error) {
 	if err != nil {
 		return nil, classify(err, "opening sender for "+queue)
 	}
-	return &Sender{queue: queue, sdk: s}, nil
+	return &Sender{queue: queue, client: c.sdk, sdk: s}, nil
 }
 
 // Send sends the messages in order and returns when Service Bus has settled them
 // all. After an error some may have been taken: send all again, under the same
 // IDs, and duplicate detection drops those.
 func (s *Sender) Send(ctx context.Context, messages ...Message) error {
-	if len(messages) == 1 {
-		return classify(s.sdk.SendMessage(ctx, outgoing(messages[0]), nil), "sending to "+s.queue)
-	}
-	for len(messages) > 0 {
-		n, err := s.sendBatch(ctx, messages)
-		if err != nil {
-			return classify(err, "sending to "+s.queue)
+	return classify(s.guarded(ctx, func(link *azservicebus.Sender) error {
+		if len(messages) == 1 {
+			return link.SendMessage(ctx, outgoing(messages[0]), nil)
 		}
-		messages = messages[n:]
+		for left := messages; len(left) > 0; {
+			n, err := sendBatch(ctx, link, left)
+			if err != nil {
+				return err
+			}
+			left = left[n:]
+		}
+		return nil
+	}), "sending to "+s.queue)
+}
+
+// guarded runs send, and does not wait for one that goes on after ctx has ended:
+// go-amqp v1.7.0 has been seen to wait for ever when its connection breaks under
+// a transfer. Such a send is left behind with its link, which is made anew.
+func (s *Sender) guarded(ctx context.Context, send func(*azservicebus.Sender) error) error {
+	s.mu.Lock()
+	link := s.sdk
+	s.mu.Unlock()
+	result := make(chan error, 1)
+	go func() { result <- send(link) }()
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
 	}
-	return nil
+	grace := time.NewTimer(sendGrace)
+	defer grace.Stop()
+	select {
+	case err := <-result:
+		return err
+	case <-grace.C:
+	}
+	slog.ErrorContext(ctx, "send left behind: it does not end", "queue", s.queue)
+	return errors.Join(ctx.Err(), s.renew(link))
+}
+
+// renew makes the link anew, unless that has been done.
+func (s *Sender) renew(link *azservicebus.Sender) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sdk != link {
+		return nil
+	}
+	fresh, err := s.client.NewSender(s.queue, nil)
+	if err == nil {
+		s.sdk = fresh
+	}
+	return err
 }
 
 // sendBatch sends as many of the messages as fit in one batch, and says how many.
-func (s *Sender) sendBatch(ctx context.Context, messages []Message) (int, error) {
-	batch, err := s.sdk.NewMessageBatch(ctx, nil)
+func sendBatch(ctx context.Context, link *azservicebus.Sender, messages []Message) (int, error) {
+	batch, err := link.NewMessageBatch(ctx, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -57,14 +107,17 @@ func (s *Sender) sendBatch(ctx context.Context, messages []Message) (int, error)
 			return 0, err
 		}
 	}
-	return int(batch.NumMessages()), s.sdk.SendMessageBatch(ctx, batch, nil)
+	return int(batch.NumMessages()), link.SendMessageBatch(ctx, batch, nil)
 }
 
 // Close ends the link.
 func (s *Sender) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	if err := s.sdk.Close(ctx); err != nil && fault.KindOf(classify(err, "")) != fault.Unavailable {
+	s.mu.Lock()
+	link := s.sdk
+	s.mu.Unlock()
+	if err := link.Close(ctx); err != nil && fault.KindOf(classify(err, "")) != fault.Unavailable {
 		return fmt.Errorf("closing sender for %s: %w", s.queue, err)
 	}
 	return nil // a link whose connection is gone needs no good-bye

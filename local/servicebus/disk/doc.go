@@ -28,9 +28,9 @@
 //
 // Opening reads every message: 0.2 to 0.3 s per 100,000 of 512 octets, up to
 // 0.5 s if delivery counts have changed and ids are remembered too
-// (BenchmarkRecovery, on two busy cores). Free pages are found by reading the file's structure, when
-// it is opened and after each write that failed, rather than written with each
-// group.
+// (BenchmarkRecovery, on two busy cores). Free pages are found by reading the
+// file's structure, when it is opened and after each write that failed, rather
+// than written with each group.
 //
 // After an I/O error of the disk itself, what it refused may be on it all the
 // same: open the file again.
