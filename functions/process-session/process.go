@@ -26,6 +26,7 @@ type publisher interface {
 }
 
 type handler struct {
+	rules  rules
 	store  saver
 	events publisher
 }
@@ -35,7 +36,7 @@ func newHandler(cfg config, client *bus.Client, db saver) (*handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &handler{store: db, events: events}, nil
+	return &handler{rules: valueLimit{max: cfg.MaxOrderValue}, store: db, events: events}, nil
 }
 
 // process stores one batch of a session and publishes what is stored. It returns
@@ -46,8 +47,11 @@ func (h *handler) process(ctx context.Context, batch []bus.Message) ([]error, er
 	var submissions []store.Submission
 	var positions []int // of each submission in the batch
 	for i, m := range batch {
-		s, err := submission(m)
-		if err != nil {
+		s, err := h.submission(ctx, m)
+		switch {
+		case fault.KindOf(err) == fault.Unavailable:
+			return nil, err // of none of the messages' making
+		case err != nil:
 			verdicts[i] = err
 			continue
 		}
@@ -87,9 +91,9 @@ func (h *handler) process(ctx context.Context, batch []bus.Message) ([]error, er
 	return verdicts, nil
 }
 
-// submission reads one message. The session must be the customer's own: it is
-// what keeps the customer's orders in sequence.
-func submission(m bus.Message) (store.Submission, error) {
+// submission reads one message and decides about its order. The session must be
+// the customer's own: it is what keeps the customer's orders in sequence.
+func (h *handler) submission(ctx context.Context, m bus.Message) (store.Submission, error) {
 	a, err := envelope.DecodeAccepted(m.Body)
 	if err != nil {
 		return store.Submission{}, err
@@ -97,10 +101,17 @@ func submission(m bus.Message) (store.Submission, error) {
 	if a.Customer != m.SessionID {
 		return store.Submission{}, fault.New(fault.Invalid, "the order is another customer's than its session")
 	}
-	return store.Submission{
+	s := store.Submission{
 		CorrelationID: a.CorrelationID, Customer: a.Customer, Order: a.Order,
 		Status: order.Completed, AcceptedAt: a.AcceptedAt, Replay: a.Replay > 0,
-	}, nil
+	}
+	if s.Reason, err = h.rules.decide(ctx, a); err != nil {
+		return store.Submission{}, fmt.Errorf("deciding about order %s: %w", a.CorrelationID, err)
+	}
+	if s.Reason != "" {
+		s.Status = order.Rejected
+	}
+	return s, nil
 }
 
 // completion builds the event of a stored order from the stored facts alone.

@@ -143,7 +143,7 @@ func TestOrdersAreStoredInSequenceAndAnnounced(t *testing.T) {
 			want[c] = append(want[c], a.CorrelationID)
 		}
 	}
-	p.work(t, &handler{store: p.store, events: p.events})
+	p.work(t, &handler{rules: valueLimit{}, store: p.store, events: p.events})
 	announced := map[uuid.UUID]envelope.Outcome{}
 	for _, o := range p.outcomes(t, 60) {
 		announced[o.CorrelationID] = o
@@ -173,7 +173,7 @@ func TestRedeliveredOrderIsOneRowAndTheSameEvent(t *testing.T) {
 	p := start(t)
 	a, _ := accepted(t, customers["a"], 1)
 	p.send(t, message(t, a), message(t, a), message(t, a)) // other message ids: the broker's window has passed
-	p.work(t, &handler{store: p.store, events: p.events})
+	p.work(t, &handler{rules: valueLimit{}, store: p.store, events: p.events})
 	p.outcomes(t, 1) // one event id, so the broker keeps one
 	records, err := p.store.List(t.Context(), a.Customer, 0, 10)
 	if err != nil || len(records) != 1 {
@@ -188,7 +188,7 @@ func TestOtherPayloadUnderTheSameIdentityPublishesNothing(t *testing.T) {
 	other := a
 	other.Order.Lines = []order.Line{{SKU: "B", Quantity: 1, UnitPrice: decimal.NewFromInt(1)}}
 	p.send(t, first, message(t, other))
-	p.work(t, &handler{store: p.store, events: p.events})
+	p.work(t, &handler{rules: valueLimit{}, store: p.store, events: p.events})
 	if o := p.outcomes(t, 1)[0]; !o.Total.Equal(a.Order.Total()) {
 		t.Errorf("announced %+v, want the first order", o)
 	}
@@ -203,7 +203,7 @@ func TestPoisonGoesToTheDeadAndTheOthersAreStored(t *testing.T) {
 	foreign.SessionID = customers["a"]
 	garbage := bus.Message{ID: "garbage", SessionID: customers["a"], Body: []byte("\x00\xff")}
 	p.send(t, before, garbage, foreign, after)
-	p.work(t, &handler{store: p.store, events: p.events})
+	p.work(t, &handler{rules: valueLimit{}, store: p.store, events: p.events})
 	p.outcomes(t, 2)
 	dead := map[string]bool{}
 	for _, m := range p.take(t, "orders-dead", 2) {
@@ -260,7 +260,7 @@ func TestStoreOrQueueAwayLosesNothingAndKeepsTheSequence(t *testing.T) {
 				p.send(t, m)
 				want = append(want, a.CorrelationID)
 			}
-			p.work(t, &handler{store: f, events: f})
+			p.work(t, &handler{rules: valueLimit{}, store: f, events: f})
 			p.outcomes(t, 5)
 			records, err := p.store.List(t.Context(), customers["a"], 0, 10)
 			if err != nil {
@@ -286,8 +286,8 @@ func TestMissingEventQueueKillsNoOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.work(t, &handler{store: p.store, events: nowhere})
-	p.work(t, &handler{store: p.store, events: p.events}) // the queue has been made
+	p.work(t, &handler{rules: valueLimit{}, store: p.store, events: nowhere})
+	p.work(t, &handler{rules: valueLimit{}, store: p.store, events: p.events}) // the queue has been made
 	if o := p.outcomes(t, 1)[0]; o.CorrelationID != a.CorrelationID {
 		t.Errorf("announced %+v", o)
 	}
@@ -297,15 +297,70 @@ func TestPurgedOrderThatComesAgainIsSettledAndNotAnnounced(t *testing.T) {
 	t.Parallel()
 	p := start(t)
 	_, m := accepted(t, customers["a"], 1)
-	first := &handler{store: p.store, events: p.events}
+	first := &handler{rules: valueLimit{}, store: p.store, events: p.events}
 	if verdicts, err := first.process(t.Context(), []bus.Message{m}); err != nil || verdicts[0] != nil {
 		t.Fatal(verdicts, err)
 	}
 	if n, err := p.store.Purge(t.Context(), time.Now().Add(time.Hour), 1); n != 1 || err != nil {
 		t.Fatalf("%d purged, error %v", n, err)
 	}
-	again := &handler{store: p.store, events: &flaky{sends: 1, err: errors.New("there is nothing to announce")}}
+	again := &handler{rules: valueLimit{}, store: p.store, events: &flaky{sends: 1, err: errors.New("there is nothing to announce")}}
 	if verdicts, err := again.process(t.Context(), []bus.Message{m}); err != nil || verdicts[0] != nil {
 		t.Errorf("verdicts %v, error %v; want it completed in silence", verdicts, err)
+	}
+}
+
+func TestOrderOverTheLimitIsRejectedWithAReason(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	small, first := accepted(t, customers["a"], 1) // 19.98
+	large, second := accepted(t, customers["a"], 5)
+	p.send(t, first, second)
+	p.work(t, &handler{rules: valueLimit{max: decimal.NewFromInt(20)}, store: p.store, events: p.events})
+	for _, o := range p.outcomes(t, 2) {
+		switch {
+		case o.CorrelationID == small.CorrelationID && o.Status == order.Completed && o.Reason == "":
+		case o.CorrelationID == large.CorrelationID && o.Status == order.Rejected && o.OrderID > 0 &&
+			o.Reason == "The total of 59.94 EUR is over the limit of 20 EUR for one order.":
+		default:
+			t.Errorf("announced %+v", o)
+		}
+	}
+	record, err := p.store.Get(t.Context(), large.Customer, order.NonceOf(large.CorrelationID))
+	if err != nil || record.Status != order.Rejected || record.Reason == "" {
+		t.Errorf("stored %+v, error %v", record, err)
+	}
+}
+
+// ruling decides as it is told, once.
+type ruling struct {
+	reason string
+	err    error
+}
+
+func (r *ruling) decide(context.Context, envelope.Accepted) (string, error) {
+	err := r.err
+	r.err = nil
+	return r.reason, err
+}
+
+func TestRulesThatAreAwayLoseNothing(t *testing.T) {
+	t.Parallel()
+	p := start(t)
+	a, m := accepted(t, customers["a"], 1)
+	p.send(t, m)
+	p.work(t, &handler{rules: &ruling{err: fault.New(fault.Unavailable, "the rules are away")}, store: p.store, events: p.events})
+	if o := p.outcomes(t, 1)[0]; o.CorrelationID != a.CorrelationID || o.Status != order.Completed {
+		t.Errorf("announced %+v", o)
+	}
+}
+
+func TestLimitIsInclusiveAndZeroIsNone(t *testing.T) {
+	total := envelope.Accepted{Order: order.Order{Currency: "EUR", Lines: []order.Line{{SKU: "A", Quantity: 3, UnitPrice: decimal.RequireFromString("0.3333")}}}}
+	for limit, rejected := range map[string]bool{"0": false, "0.9998": true, "0.9999": false, "1": false} {
+		reason, err := valueLimit{max: decimal.RequireFromString(limit)}.decide(t.Context(), total)
+		if err != nil || (reason != "") != rejected {
+			t.Errorf("limit %s: reason %q, error %v", limit, reason, err)
+		}
 	}
 }
