@@ -85,6 +85,10 @@ bench: ## run all benchmarks: tables, and the same as JSON in build/bench
 bench-servicebus: ## run the benchmarks of the local Service Bus broker
 	@go run ./local/bench servicebus
 
+.PHONY: bench-pipeline
+bench-pipeline: ## run the benchmarks of accept and process-session
+	@go run ./local/bench pipeline
+
 .PHONY: bench-store
 bench-store: ## run the benchmarks of the order store
 	@go run ./local/bench store

@@ -32,10 +32,16 @@ const (
 	retryAfter     = 2 * time.Second // after a send that did not go through
 )
 
+// queue takes admitted orders; Send returns when they are safe.
+type queue interface {
+	Send(ctx context.Context, m bus.Message) error
+	Close() error
+}
+
 type handler struct {
 	verifier    *identity.Verifier
 	keys        *identity.Keys
-	queue       *bus.Gatherer
+	queue       queue
 	inflight    *inflight
 	registry    *registry.Registry
 	sendTimeout time.Duration

@@ -36,6 +36,7 @@ type api struct {
 	provider *identitytest.Provider
 	redis    *registrytest.Server
 	registry *registry.Registry
+	handler  *handler
 }
 
 func start(t *testing.T) *api {
@@ -44,7 +45,7 @@ func start(t *testing.T) *api {
 }
 
 // startOn starts accept on a broker, with a configuration that change has changed.
-func startOn(t *testing.T, b *bustest.Broker, change func(*config)) *api {
+func startOn(t testing.TB, b *bustest.Broker, change func(*config)) *api {
 	t.Helper()
 	a := &api{broker: b, provider: identitytest.New(t), redis: registrytest.Mini(t)}
 	a.client = a.broker.Connect(t)
@@ -69,7 +70,7 @@ func startOn(t *testing.T, b *bustest.Broker, change func(*config)) *api {
 		server.Close()
 		_ = h.Close() // the broker may be gone
 	})
-	a.url = server.URL + "/v1/orders"
+	a.url, a.handler = server.URL+"/v1/orders", h
 	return a
 }
 

@@ -50,6 +50,20 @@ var suites = []suite{
 		},
 	},
 	{
+		name:     "pipeline",
+		about:    "accept and process-session against the local broker, its messages in memory, and SQLite, its rows on disk",
+		packages: []string{"./functions/accept", "./functions/process-session"},
+		match:    ".",
+		ratios: []ratio{
+			{name: "accept / the same handler without the send, 64 connections", of: "BenchmarkAccept/send=broker/connections=64", to: "BenchmarkAccept/send=none/connections=64", unit: "orders/s", atLeast: 0.7},
+			{name: "accept / the same handler without the send, 16 connections", of: "BenchmarkAccept/send=broker/connections=16", to: "BenchmarkAccept/send=none/connections=16", unit: "orders/s"},
+			{name: "accept / the same handler without the send, 1 connection", of: "BenchmarkAccept/send=broker/connections=1", to: "BenchmarkAccept/send=none/connections=1", unit: "orders/s"},
+			{name: "accept / the bare SDK sender, 64 at once", of: "BenchmarkAccept/send=broker/connections=64", to: "BenchmarkBareSender/goroutines=64", unit: "orders/s"},
+			{name: "processing / the bare SDK loop, 100 orders a session", of: "BenchmarkProcess/orders-per-session=100", to: "BenchmarkBareLoop/orders-per-session=100", unit: "orders/s", atLeast: 0.7},
+			{name: "processing / the bare SDK loop, 1 order a session", of: "BenchmarkProcess/orders-per-session=1", to: "BenchmarkBareLoop/orders-per-session=1", unit: "orders/s", atLeast: 0.7},
+		},
+	},
+	{
 		name:     "store",
 		about:    "the SQLite store: saving orders one by one and in batches, reading them",
 		packages: []string{"./shared/store/sqlite"},

@@ -538,3 +538,48 @@ func TestConnectionStringIsNotShown(t *testing.T) {
 		}
 	}
 }
+
+func TestSessionsOfJustABatchHoldNoSlot(t *testing.T) {
+	t.Parallel()
+	c := bustest.Start(t, bustest.Orders("PT30S")...).Connect(t)
+	const sessions = 6
+	for i := range sessions {
+		send(t, c, "orders", numbered(fmt.Sprintf("s%d", i), settings.BatchSize)...)
+	}
+	one := settings
+	one.Slots = 1
+	// Each of them would wait for five seconds for a message that does not come.
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	defer cancel()
+	var handled log
+	if err := c.WorkSessions(ctx, "orders", one, handled.take); err != nil {
+		t.Fatal(err)
+	}
+	for i := range sessions {
+		if diff := cmp.Diff(bodies(settings.BatchSize), handled.of(fmt.Sprintf("s%d", i))); diff != "" {
+			t.Errorf("session s%d (-want +got):\n%s", i, diff)
+		}
+	}
+}
+
+func TestMessageBeyondABatchIsTheFirstOfTheNext(t *testing.T) {
+	t.Parallel()
+	c := bustest.Start(t, bustest.Orders("PT30S")...).Connect(t)
+	n := 2*settings.BatchSize + 1
+	send(t, c, "orders", numbered("s", n)...)
+	var handled log
+	var sizes []int
+	err := c.WorkSessions(t.Context(), "orders", settings, func(ctx context.Context, batch []bus.Message) ([]error, error) {
+		sizes = append(sizes, len(batch))
+		return handled.take(ctx, batch)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(bodies(n), handled.of("s")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]int{settings.BatchSize, settings.BatchSize, 1}, sizes); diff != "" {
+		t.Errorf("sizes of batches:\n%s", diff)
+	}
+}

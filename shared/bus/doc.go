@@ -34,7 +34,8 @@
 // unused credit on the link and gives back (releases) what arrives between two
 // calls of ReceiveMessages; a message that was sent just before the release of an
 // earlier one is taken in could overtake it. A fresh link starts with no credit,
-// so whatever came meanwhile is received in order.
+// so whatever came meanwhile is received in order. One message more than a batch
+// holds is asked for: a session with just a batch's worth ends at once too.
 //
 // # Errors
 //

@@ -41,7 +41,10 @@ const (
 	acceptTimeout = 20 * time.Second
 	// firstMessageTimeout is how long a session may take to yield its first message.
 	firstMessageTimeout = 5 * time.Second
-	maxBackoff          = 5 * time.Second
+	// nextMessageTimeout is how long a session that had more than a batch may take
+	// to yield what follows: it is there, or it will make a session of its own.
+	nextMessageTimeout = 100 * time.Millisecond
+	maxBackoff         = 5 * time.Second
 )
 
 // WorkSessions takes sessions of queue, one per slot, handles their messages in
@@ -128,28 +131,39 @@ func (w *worker) work(ctx context.Context, session *azservicebus.SessionReceiver
 	// SIGTERM ends the taking of work, not the work: the batch in hand has its own time.
 	lockCtx, lost, stop := keepLocked(context.WithoutCancel(ctx), session)
 	defer stop()
+	wait := firstMessageTimeout
+	var ahead []*azservicebus.ReceivedMessage // received, and not of a batch yet: one at most
 	for ctx.Err() == nil {
-		receiveCtx, cancel := context.WithTimeout(ctx, firstMessageTimeout)
-		batch, err := session.ReceiveMessages(receiveCtx, w.cfg.BatchSize, nil)
-		cancel()
-		if len(batch) == 0 {
-			if err == nil || errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
-				return nil
-			}
-			return classify(err, "receiving from session")
+		batch, err := receive(ctx, session, w.cfg.BatchSize+1, ahead, wait)
+		if len(batch) == 0 || err != nil {
+			return err
 		}
+		batch, ahead = batch[:min(len(batch), w.cfg.BatchSize)], batch[min(len(batch), w.cfg.BatchSize):]
 		if err := w.batch(ctx, lockCtx, session, batch); err != nil {
 			if lost() != nil {
 				return lost()
 			}
 			return err
 		}
-		// A short batch ends the session: see "Order" in the package comment.
-		if len(batch) < w.cfg.BatchSize || time.Since(held) > w.cfg.MaxHold {
+		// Less than was asked for ends the session: see "Order" in the package comment.
+		if len(ahead) == 0 || time.Since(held) > w.cfg.MaxHold {
 			return nil
 		}
+		wait = nextMessageTimeout
 	}
 	return nil
+}
+
+// receive returns what is ahead and what else comes, n messages at most. None and
+// no error: none came in time.
+func receive(ctx context.Context, session *azservicebus.SessionReceiver, n int, ahead []*azservicebus.ReceivedMessage, wait time.Duration) ([]*azservicebus.ReceivedMessage, error) {
+	receiveCtx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	more, err := session.ReceiveMessages(receiveCtx, n-len(ahead), nil)
+	if err != nil && len(more) == 0 && !errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return nil, classify(err, "receiving from session")
+	}
+	return append(ahead[:len(ahead):len(ahead)], more...), nil
 }
 
 // batch handles one batch under the session's lock, and within the drain time
