@@ -16,6 +16,7 @@ import (
 
 	"github.com/contoso/orders/shared/bus"
 	"github.com/contoso/orders/shared/bustest"
+	"github.com/contoso/orders/shared/contract/contracttest"
 	"github.com/contoso/orders/shared/envelope"
 	"github.com/contoso/orders/shared/identity"
 	"github.com/contoso/orders/shared/identity/identitytest"
@@ -41,13 +42,14 @@ type api struct {
 
 func start(t *testing.T) *api {
 	t.Helper()
-	return startOn(t, bustest.Start(t, bustest.Orders("PT30S")...), func(*config) {})
+	return startOn(t, bustest.Start(t, bustest.Orders("PT30S")...), registrytest.Mini(t), func(*config) {})
 }
 
-// startOn starts accept on a broker, with a configuration that change has changed.
-func startOn(t testing.TB, b *bustest.Broker, change func(*config)) *api {
+// startOn starts accept on a broker and a Redis, with a configuration that change
+// has changed.
+func startOn(t testing.TB, b *bustest.Broker, redis *registrytest.Server, change func(*config)) *api {
 	t.Helper()
-	a := &api{broker: b, provider: identitytest.New(t), redis: registrytest.Mini(t)}
+	a := &api{broker: b, provider: identitytest.New(t), redis: redis}
 	a.client = a.broker.Connect(t)
 	reg, err := registry.New(registry.Config{URL: a.redis.URL, Timeout: 500 * time.Millisecond})
 	if err != nil {
@@ -99,6 +101,7 @@ func (a *api) post(t *testing.T, body string, headers ...string) (*http.Response
 	if err != nil {
 		t.Fatal(err)
 	}
+	contracttest.Check(t, http.MethodPost, "/v1/orders", res, raw)
 	return res, raw
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/contoso/orders/shared/bus"
 	"github.com/contoso/orders/shared/bustest"
 	"github.com/contoso/orders/shared/identity/identitytest"
+	"github.com/contoso/orders/shared/registry/registrytest"
 )
 
 // nowhere is a queue that keeps nothing: what is left is the handler itself.
@@ -25,14 +26,14 @@ func (nowhere) Close() error                            { return nil }
 var connections = []int{1, 16, 64}
 
 // BenchmarkAccept takes POST to 202, over so many connections, against the local
-// broker; send=none is the same handler without the send, which the other is
+// broker and a redis-server; send=none is the same handler without the send, which the other is
 // measured against.
 func BenchmarkAccept(b *testing.B) {
 	quiet(b)
 	for _, send := range []string{"broker", "none"} {
 		for _, n := range connections {
 			b.Run(fmt.Sprintf("send=%s/connections=%d", send, n), func(b *testing.B) {
-				a := startOn(b, bustest.Start(b, bustest.Orders("PT30S")...), func(*config) {})
+				a := startOn(b, bustest.Start(b, bustest.Orders("PT30S")...), registrytest.Real(b), func(*config) {})
 				if send == "none" {
 					a.handler.queue = nowhere{}
 				}

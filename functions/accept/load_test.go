@@ -12,6 +12,7 @@ import (
 	"github.com/contoso/orders/shared/bus"
 	"github.com/contoso/orders/shared/bustest"
 	"github.com/contoso/orders/shared/identity/identitytest"
+	"github.com/contoso/orders/shared/registry/registrytest"
 )
 
 // tally is what many callers were told.
@@ -117,7 +118,7 @@ func (a *api) wantQueued(t *testing.T, x *tally, extra bool) {
 
 func TestSpikeIsAcceptedOrToldToComeBack(t *testing.T) {
 	t.Parallel()
-	a := startOn(t, bustest.Start(t, bustest.Orders("PT30S")...), func(c *config) {
+	a := startOn(t, bustest.Start(t, bustest.Orders("PT30S")...), registrytest.Mini(t), func(c *config) {
 		c.Gather.MaxWaiting, c.Gather.MaxBatch = 5, 5
 	})
 	const customers, each = 100, 15
@@ -135,7 +136,7 @@ func TestSpikeIsAcceptedOrToldToComeBack(t *testing.T) {
 func TestFloodOfOneCustomerLeavesRoomForOthers(t *testing.T) {
 	t.Parallel()
 	b := bustest.Start(t, bustest.Orders("PT30S")...)
-	a := startOn(t, b, func(c *config) { c.MaxPerCustomer, c.SendTimeout = 5, 15*time.Second })
+	a := startOn(t, b, registrytest.Mini(t), func(c *config) { c.MaxPerCustomer, c.SendTimeout = 5, 15*time.Second })
 	if res, body := a.post(t, goodOrder); res.StatusCode != http.StatusAccepted { // links are up
 		t.Fatalf("%d: %s", res.StatusCode, body)
 	}
@@ -161,7 +162,7 @@ func TestFloodOfOneCustomerLeavesRoomForOthers(t *testing.T) {
 func TestNoAcceptedOrderIsLostWhenTheBrokerIsKilled(t *testing.T) {
 	t.Parallel()
 	b := bustest.StartDurable(t, bustest.Orders("PT30S")...)
-	a := startOn(t, b, func(c *config) { c.SendTimeout = 20 * time.Second })
+	a := startOn(t, b, registrytest.Mini(t), func(c *config) { c.SendTimeout = 20 * time.Second })
 	if res, body := a.post(t, goodOrder); res.StatusCode != http.StatusAccepted { // links are up
 		t.Fatalf("%d: %s", res.StatusCode, body)
 	}

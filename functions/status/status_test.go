@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/contoso/orders/shared/contract/contracttest"
 	"github.com/contoso/orders/shared/identity"
 	"github.com/contoso/orders/shared/identity/identitytest"
 	"github.com/contoso/orders/shared/order"
@@ -86,6 +87,7 @@ func (a *api) get(t *testing.T, subject, path string, headers ...string) (*http.
 	if err != nil {
 		t.Fatal(err)
 	}
+	contracttest.Check(t, r.Method, r.URL.Path, res, raw)
 	return res, raw
 }
 

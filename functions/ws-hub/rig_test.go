@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/MicahParks/jwkset"
+	"github.com/contoso/orders/shared/contract/contracttest"
 	"github.com/contoso/orders/shared/fn"
 	"github.com/contoso/orders/shared/httpserve"
 	"github.com/contoso/orders/shared/identity"
@@ -189,6 +190,9 @@ func ask(t testing.TB, method, url, bearer, body string, headers ...string) (*ht
 	res, answer, err := tryAsk(method, url, bearer, body, headers...)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if path := res.Request.URL.Path; strings.HasPrefix(path, "/hub/") { // the public ones
+		contracttest.Check(t, method, path, res, []byte(answer))
 	}
 	return res, answer
 }

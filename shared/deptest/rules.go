@@ -95,8 +95,13 @@ var Rules = []Rule{
 		Why: "the server parses what it is sent; a second parser in production would only disagree with it",
 	},
 	{
+		Name: "the contract is checked in tests alone", From: []string{"*"}, Import: []string{"github.com/santhosh-tekuri/jsonschema", "shared/contract/contracttest"},
+		Except: []string{"shared/contract/contracttest"},
+		Why:    "the code is the first to check what it takes and sends; the contract describes it, and the tests hold the two together",
+	},
+	{
 		Name: "functions are lean", From: []string{"functions"}, Linked: true,
-		Import: []string{"testing", "local", "keda", "k8s.io", "github.com/kedacore/keda", "shared/bustest", "shared/store/storetest", "shared/store/mssql/internal/tdstest", "shared/registry/registrytest", "shared/deptest"},
+		Import: []string{"testing", "local", "keda", "k8s.io", "github.com/kedacore/keda", "shared/bustest", "shared/store/storetest", "shared/store/mssql/internal/tdstest", "shared/registry/registrytest", "shared/contract/contracttest", "shared/deptest"},
 		Why:    "a binary in production holds nothing of tests, of laptops or of Kubernetes' machinery",
 	},
 }
