@@ -1,7 +1,8 @@
 // Package control is a broker's endpoint for who runs it: health, metrics and
 // faults, over plain HTTP on a loopback address, without authentication.
 //
-//	GET    /healthz         200 "ok"; 503 and why while the disk cannot be written
+//	GET    /healthz         200 "ok"; 503 and why while the disk cannot be written,
+//	                        or could not be a moment ago
 //	GET    /metrics         Prometheus text format
 //	GET    /faults          the faults that go on, as JSON
 //	POST   /faults/KIND?…   starts one; package fault lists kinds and names
@@ -18,6 +19,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -52,9 +54,14 @@ func New(s Source) http.Handler {
 	return mux
 }
 
+// failureLasts is how long a failed write is held against the disk when nothing
+// has been written since.
+const failureLasts = 5 * time.Second
+
 func (s Source) health(w http.ResponseWriter, _ *http.Request) {
-	if err := s.Broker.Writes().Err; err != nil {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+	writes := s.Broker.Writes()
+	if writes.Err != nil && (writes.Waiting > 0 || time.Since(writes.FailedAt) < failureLasts) {
+		http.Error(w, writes.Err.Error(), http.StatusServiceUnavailable)
 		return
 	}
 	fmt.Fprintln(w, "ok")

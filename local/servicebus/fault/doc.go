@@ -20,7 +20,8 @@
 //	server-busy    sends, new links and requests are refused with com.microsoft:server-busy
 //	refuse-sends   sends are refused as if the queue were full
 //	delay          answers to sends, settlements and requests come late, by delay
-//	deliver-twice  a completed message is delivered again, as if the completion had been lost
+//	deliver-twice  a completed message is delivered again, charged, as if the completion had
+//	               been lost; without count, each time, until it ends as a dead letter
 //	fail-disk      nothing can be written
 //
 // Names:

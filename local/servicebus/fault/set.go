@@ -38,9 +38,11 @@ func (s *Set) Inject(f Fault) Active {
 	s.mu.Lock()
 	s.lastID++
 	a := &Active{ID: s.lastID, Fault: f}
+	s.active = append(s.active, a)
+	s.some.Store(true)
 	s.mu.Unlock()
 	if f.After > 0 {
-		s.keep(a, f.After, func() { s.begin(a) })
+		s.then(a, f.After, func() { s.begin(a) })
 	} else {
 		s.begin(a)
 	}
@@ -49,50 +51,51 @@ func (s *Set) Inject(f Fault) Active {
 	return *a
 }
 
-// keep lists a and calls next after a time.
-func (s *Set) keep(a *Active, in time.Duration, next func()) {
+// then calls next after a time, unless the fault has been cleared.
+func (s *Set) then(a *Active, in time.Duration, next func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !slices.Contains(s.active, a) {
-		s.active = append(s.active, a)
-		s.some.Store(true)
+		return
 	}
-	if next != nil {
-		if s.ends == nil {
-			s.ends = make(map[int]*time.Timer)
-		}
-		s.ends[a.ID] = time.AfterFunc(in, next)
+	if s.ends == nil {
+		s.ends = make(map[int]*time.Timer)
 	}
+	s.ends[a.ID] = time.AfterFunc(in, next)
+}
+
+// lives says whether a has not been cleared. A timer may have rung meanwhile.
+func (s *Set) lives(a *Active) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a.Fault.After = 0 // it is over
+	return slices.Contains(s.active, a)
 }
 
 func (s *Set) begin(a *Active) {
-	s.mu.Lock()
-	a.Fault.After = 0 // it is over
-	s.mu.Unlock()
 	switch {
+	case !s.lives(a):
 	case a.Fault.Kind.AtOnce():
 		s.strike(a)
 	case a.Fault.For > 0:
-		s.keep(a, a.Fault.For, func() { s.Clear(a.ID) })
-	default:
-		s.keep(a, 0, nil)
+		s.then(a, a.Fault.For, func() { s.Clear(a.ID) })
 	}
 }
 
 // strike makes a fault happen that happens at once, and again if it is to.
 func (s *Set) strike(a *Active) {
+	if !s.lives(a) {
+		return
+	}
 	n := s.Do(a.Fault)
 	s.mu.Lock()
 	a.Happened++
 	s.count(a.Fault.Kind, n)
 	again := a.Fault.Every > 0 && (a.Fault.Count == 0 || a.Happened < a.Fault.Count)
-	cleared := a.Happened > 1 && !slices.Contains(s.active, a)
 	s.mu.Unlock()
-	switch {
-	case cleared:
-	case again:
-		s.keep(a, a.Fault.Every, func() { s.strike(a) })
-	default:
+	if again {
+		s.then(a, a.Fault.Every, func() { s.strike(a) })
+	} else {
 		s.Clear(a.ID)
 	}
 }

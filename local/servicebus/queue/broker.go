@@ -227,14 +227,18 @@ func (b *Broker) delete(q *Queue) error {
 	b.record(QueueGone{Queue: q.id})
 	b.record(QueueGone{Queue: q.deadLetters.id})
 	for _, x := range []*Queue{q, q.deadLetters} {
-		delete(b.byPath, key(x.path))
+		if b.byPath[key(x.path)] == x {
+			delete(b.byPath, key(x.path))
+		}
 		x.gone = true
 		x.endReceivers(fmt.Errorf("%w: %s was deleted", ErrNotFound, x.path))
 		for m := range x.ledger.from(0) {
 			b.agenda.unset(m.clock)
 			b.agenda.unset(m.lock)
 		}
-		clear(x.locks)
+		// Links may hold on to the queue; its messages go.
+		x.ledger, x.locks, x.lanes = ledger{}, make(map[Token]*message), make(map[string]*lane)
+		x.arrivals = nil
 	}
 	return nil
 }
@@ -258,14 +262,22 @@ func (q *Queue) used(now time.Time) {
 
 // watch sees to the queue's end once it is not used for long enough.
 func (q *Queue) watch(now time.Time) {
-	if q.settings.AutoDelete == 0 {
+	if q.settings.AutoDelete == 0 || q.gone {
 		q.broker.agenda.unset(q.idle)
 		return
 	}
 	if q.idle == nil {
-		q.idle = &alarm{ring: func() { _ = q.broker.delete(q) }} // one that others forward to stays
+		q.idle = &alarm{ring: q.leaveUnused}
 	}
 	q.broker.agenda.set(q.idle, now.Add(q.settings.AutoDelete))
+}
+
+// leaveUnused deletes the queue, unless it has messages to send yet, or others
+// forward to it: then it is looked at again.
+func (q *Queue) leaveUnused() {
+	if q.scheduled > 0 || q.broker.delete(q) != nil {
+		q.watch(time.Now())
+	}
 }
 
 // Queue finds a queue by its path: a name, or a name and DeadLetterSuffix.

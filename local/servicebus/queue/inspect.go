@@ -63,6 +63,7 @@ func (q *Queue) Peek(s Selection) []Delivery {
 	defer q.broker.mu.Unlock()
 	var shown []Delivery
 	bytes, now := 0, time.Now()
+	q.used(now)
 	for m := range q.ledger.from(s.FromSequence) {
 		if s.Session != nil && m.lane.session != *s.Session || m.expired(now) && m.waits() {
 			continue

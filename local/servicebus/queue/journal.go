@@ -39,6 +39,8 @@ type Writes struct {
 	Groups, Changes, Failures int
 	Took                      time.Duration // together, failures too
 	Err                       error         // of the last write; nil: it went well
+	FailedAt                  time.Time     // when a write last failed
+	Waiting                   int           // changes that are to be written still
 }
 
 func startJournal(b *Broker, s Store) *journal {
@@ -203,6 +205,7 @@ func (j *journal) write(changes []Change) error {
 	j.written.Took += time.Since(began)
 	if err != nil {
 		j.written.Failures++
+		j.written.FailedAt = time.Now()
 		return err
 	}
 	j.written.Groups++
@@ -267,5 +270,7 @@ func (b *Broker) Writes() Writes {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.journal.written
+	w := b.journal.written
+	w.Waiting = len(b.journal.changes)
+	return w
 }

@@ -12,6 +12,7 @@ type lane struct {
 	session   string
 	messages  int                // in any state, locked or not
 	ready     backlog            // those to be delivered
+	leaving   bool               // one is on its way to a receiver and in neither of the two
 	locked    map[Token]*message // out on a lock, deferred ones too
 	receivers []*Receiver        // of a session: at most one
 	turn      int                // whose turn it is among receivers
@@ -25,7 +26,7 @@ type lane struct {
 }
 
 func (l *lane) idle() bool {
-	return l.messages == 0 && len(l.receivers) == 0 && l.state == nil
+	return l.messages == 0 && len(l.receivers) == 0 && l.state == nil && !l.leaving
 }
 
 // nextReceiver is the next in turn that will take a message, or nil.

@@ -127,7 +127,7 @@ func (q *Queue) dispatch(l *lane) {
 		return
 	}
 	now := time.Now()
-	for l.ready.len() > 0 {
+	for l.ready.len() > 0 && !l.leaving {
 		m := l.ready.front()
 		if m.expired(now) {
 			l.ready.pop()
@@ -144,6 +144,7 @@ func (q *Queue) dispatch(l *lane) {
 
 // deliver hands m, the front of its lane, to r.
 func (q *Queue) deliver(m *message, r *Receiver, now time.Time) {
+	q.used(now)
 	if r.mode == PeekLock {
 		q.stamp(m, now)
 	} else if q.broker.keeps() {
@@ -165,15 +166,19 @@ func (q *Queue) deliver(m *message, r *Receiver, now time.Time) {
 }
 
 // deliverOnceGone hands m, the front of its lane, to r when the store has
-// forgotten it: were it delivered before, a crash would bring it back.
+// forgotten it: were it delivered before, a crash would bring it back. One
+// message of a lane at a time is on its way like this, and holds the others up:
+// so none overtakes it if it has to be put back, and one at most is lost if the
+// broker is killed in between.
 func (q *Queue) deliverOnceGone(m *message, r *Receiver) {
+	l, drains, j := m.lane, r.drains, q.broker.journal
 	r.delivered++
-	m.lane.ready.pop()
+	l.ready.pop()
+	l.leaving = true
 	k := m.kept() // m lets go of its content
 	q.remove(m)
-	drains := r.drains
-	j := q.broker.journal
 	j.waiters = append(j.waiters, func(err error) {
+		l.leaving = false
 		if err != nil { // or it would be taken again at once
 			r.stalled = true
 			j.paused = append(j.paused, r)
@@ -181,13 +186,15 @@ func (q *Queue) deliverOnceGone(m *message, r *Receiver) {
 		takes := err == nil && r.lane != nil && r.drains == drains && !q.broker.closed
 		if takes && r.consumer.Deliver(k.Delivery) {
 			q.totals.Delivered++
-			return
+		} else {
+			r.stalled = r.stalled || takes
+			if r.drains == drains { // else the allowance was taken back
+				r.delivered--
+			}
+			q.putBack(k)
 		}
-		r.stalled = r.stalled || takes
-		if r.drains == drains { // else the allowance was taken back
-			r.delivered--
-		}
-		q.putBack(k)
+		q.tidy(l)
+		q.dispatch(l)
 	})
 }
 

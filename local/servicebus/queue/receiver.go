@@ -190,12 +190,18 @@ func (r *Receiver) lose(reason error) {
 	r.consumer.Closed(reason)
 }
 
-// Lose is like Abort, and tells the consumer why.
+// Lose is like Abort, and tells the consumer why. One that waits for a session
+// waits no more.
 func (r *Receiver) Lose(reason error) {
 	r.queue.broker.mu.Lock()
 	defer r.queue.broker.mu.Unlock()
-	if r.lane != nil && !r.queue.broker.closed {
+	switch q := r.queue; {
+	case q.broker.closed:
+	case r.lane != nil:
 		r.lose(reason)
+	case slices.Contains(q.waiting, r):
+		q.unwait(r)
+		r.consumer.Opened(Grant{}, reason)
 	}
 }
 

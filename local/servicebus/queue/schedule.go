@@ -12,6 +12,7 @@ import (
 func (q *Queue) activate(m *message) {
 	due := &message{Delivery: m.Delivery, id: m.id, session: m.session}
 	due.State, due.Enqueued = Active, time.Now()
+	q.used(due.Enqueued)
 	q.remove(m)
 	q.forward.add(due)
 }

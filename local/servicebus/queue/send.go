@@ -163,8 +163,8 @@ func (s *submission) settle(err error) {
 
 // undo takes back what was done for m.
 func (s *submission) undo(m *message, target *Queue, written bool) {
-	m.gone = true
 	target.bytes -= int64(len(m.Content))
+	m.gone, m.Content = true, nil
 	if written {
 		target.broker.record(MessageGone{Queue: target.id, Sequence: m.Sequence})
 	}
@@ -294,7 +294,10 @@ func (q *Queue) arrived(m *message) {
 func (q *Queue) arrive() {
 	for len(q.arrivals) > 0 && !q.arrivals[0].arriving {
 		m := q.arrivals[0]
-		q.arrivals = q.arrivals[1:]
+		q.arrivals[0] = nil
+		if q.arrivals = q.arrivals[1:]; len(q.arrivals) == 0 {
+			q.arrivals = nil // let go of what a burst took
+		}
 		if !m.gone && m.State == Active {
 			m.lane.ready.insert(m)
 			q.dispatch(m.lane)

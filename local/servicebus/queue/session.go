@@ -2,6 +2,7 @@ package queue
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -42,11 +43,11 @@ func (r *Receiver) SetSessionState(state []byte) error {
 	if err != nil {
 		return err
 	}
-	size := r.queue.bytes + int64(len(state)) - int64(len(l.state))
-	if size > r.queue.settings.MaxBytes {
+	growth := int64(len(state)) - int64(len(l.state))
+	if growth > 0 && r.queue.bytes+growth > r.queue.settings.MaxBytes {
 		return ErrFull
 	}
-	r.queue.bytes = size
+	r.queue.bytes += growth
 	l.state, l.stateSet = nil, time.Now()
 	if len(state) > 0 {
 		l.state = bytes.Clone(state)
@@ -75,6 +76,7 @@ func (r *Receiver) session() (*lane, error) {
 	case r.lane == nil, r.queue.broker.closed, !time.Now().Before(r.lane.lockedUntil):
 		return nil, ErrSessionLockLost
 	}
+	r.queue.used(time.Now())
 	return r.lane, nil
 }
 
@@ -98,10 +100,13 @@ func (q *Queue) SessionsUpdatedSince(t time.Time, skip, top int) ([]string, erro
 	})
 }
 
-func (q *Queue) sessions(skip, top int, match func(*lane) bool) ([]string, error) {
+func (q *Queue) matching(match func(*lane) bool) ([]string, error) {
 	q.broker.mu.Lock()
-	if !q.settings.RequiresSession {
-		q.broker.mu.Unlock()
+	defer q.broker.mu.Unlock()
+	switch {
+	case q.gone:
+		return nil, fmt.Errorf("%w: %s", ErrNotFound, q.path)
+	case !q.settings.RequiresSession:
 		return nil, ErrNotSessionQueue
 	}
 	var ids []string
@@ -110,7 +115,14 @@ func (q *Queue) sessions(skip, top int, match func(*lane) bool) ([]string, error
 			ids = append(ids, id)
 		}
 	}
-	q.broker.mu.Unlock()
+	return ids, nil
+}
+
+func (q *Queue) sessions(skip, top int, match func(*lane) bool) ([]string, error) {
+	ids, err := q.matching(match)
+	if err != nil {
+		return nil, err
+	}
 	slices.Sort(ids)
 	ids = ids[min(max(skip, 0), len(ids)):]
 	return ids[:min(max(top, 0), len(ids))], nil

@@ -90,9 +90,11 @@ func (q *Queue) held(token Token) (*message, error) {
 	if q.settings.RequiresSession {
 		until = m.lane.lockedUntil
 	}
-	if !time.Now().Before(until) {
+	now := time.Now()
+	if !now.Before(until) {
 		return nil, ErrLockLost
 	}
+	q.used(now)
 	return m, nil
 }
 

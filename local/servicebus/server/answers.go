@@ -107,6 +107,6 @@ func (c *conn) reply(to *answers, request *amqp.Message, r reply) {
 		m.ApplicationProperties = append(m.ApplicationProperties, amqp.Entry{Key: "errorCondition", Value: r.condition})
 	}
 	if to == nil || !to.add(m.Append(nil)) {
-		c.server.log.Warn("answer dropped: no link, or too many wait on it", "peer", c.nc.RemoteAddr().String())
+		c.server.log.Debug("answer dropped: no link, or too many wait on it", "peer", c.nc.RemoteAddr().String())
 	}
 }

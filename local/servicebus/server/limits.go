@@ -29,7 +29,7 @@ const (
 
 	maxWaitingBytes = 4 << 20 // of answers that wait for credit, per link
 
-	linkCredit    = 1000 // messages a sender may have under way
+	linkCredit    = 1000 // messages a sender may have on the wire
 	sessionWindow = 5000 // transfer frames a peer may have under way; a peer
 	// whose own window is smaller than a message's frames never gets that message
 

@@ -225,7 +225,7 @@ func (b *Broker) release() error {
 	if b.file == nil {
 		return nil
 	}
-	return b.file.Close()
+	return errors.Join(b.broker.Sync(), b.file.Close()) // what could not be written is told
 }
 
 // Close ends the broker: clients are told, what is not on disk yet is
