@@ -20,8 +20,9 @@ type journal struct {
 
 	changes []Change      // made in memory already
 	sends   []*submission // to be made once written
-	waiters []func(error)
-	paused  []*Receiver // in ReceiveAndDelete mode, until the store takes changes again
+	waiters []func(error) // for changes
+	flying  []func(error) // for the changes that are being written
+	paused  []*Receiver   // in ReceiveAndDelete mode, until the store takes changes again
 
 	writing  bool
 	ended    bool // nothing is written any more
@@ -114,7 +115,8 @@ func (j *journal) left() error {
 func (j *journal) flush() bool {
 	b := j.broker
 	b.mu.Lock()
-	changes, sends, waiters := j.changes, j.sends, j.waiters
+	changes, sends := j.changes, j.sends
+	j.flying = j.waiters
 	j.changes, j.sends, j.waiters = nil, nil, nil
 	j.writing = true
 	b.mu.Unlock()
@@ -149,7 +151,9 @@ func (j *journal) flush() bool {
 		j.changes = append(left, j.changes...)
 		kept = sent
 	}
-	for _, done := range waiters {
+	told := j.flying
+	j.flying = nil
+	for _, done := range told {
 		done(kept)
 	}
 	if kept == nil {
@@ -247,12 +251,17 @@ func (b *Broker) Commit(done func(error)) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.journal.idle() || b.journal.ended {
-		done(b.journal.left())
-		return
+	switch j := b.journal; {
+	case j.ended:
+		done(j.left())
+	case len(j.changes) > 0:
+		j.waiters = append(j.waiters, done)
+		j.signal()
+	case j.writing: // what was done last is being written
+		j.flying = append(j.flying, done)
+	default:
+		done(nil)
 	}
-	b.journal.waiters = append(b.journal.waiters, done)
-	b.journal.signal()
 }
 
 // Sync waits until all that was done so far is on disk. An error says that it
