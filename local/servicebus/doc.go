@@ -37,7 +37,8 @@
 //	-key-name NAME      shared access key, also $SERVICEBUS_KEY_NAME
 //	-key VALUE          its value, also $SERVICEBUS_KEY
 //
-// SIGINT and SIGTERM end it, within a second and with status 0. It refuses
+// SIGINT and SIGTERM end it, within a second and with status 0, or 1 if
+// something could not be written to the disk any more. It refuses
 // addresses that are not loopback, and APP_ENV=production.
 //
 // # In a test

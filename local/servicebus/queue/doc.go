@@ -42,7 +42,7 @@
 // touched. What is moved (a dead letter, a scheduled message that is due) is
 // delivered once it is on disk, in its order among what is sent. In
 // ReceiveAndDelete mode, messages are delivered once the disk has forgotten
-// them. Everything else takes effect at once, and who tells others of it calls
+// them, of a session or a queue without sessions one at a time. Everything else takes effect at once, and who tells others of it calls
 // Commit first. What cannot be written then is tried until it can, bit by bit:
 // completing a message makes room on a disk that is full.
 //
